@@ -1,0 +1,119 @@
+//! Which endpoint goes into which slice, and in which order slices are written, so that no live
+//! address is ever in no slice.
+//!
+//! Abstract on purpose: endpoints are numbers, slices are positions. [`super::selector`] and
+//! [`super::mirror`] translate.
+
+use smol_str::SmolStr;
+
+/// An endpoint's identity (addresses, hostname, target namespace and name) as a number: equal
+/// identities have equal numbers, in old slices and in what is desired.
+pub type Identity = u32;
+
+/// One address text as a number.
+pub type Address = u32;
+
+/// A port name as a number. A slice without ports has the one name [`NO_PORTS`].
+pub type PortName = u32;
+
+/// The port name of a slice without ports.
+pub const NO_PORTS: PortName = 0;
+
+/// A desired endpoint. Each identity is desired in exactly one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
+}
+
+/// A desired group: one multiset of ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The names of its ports.
+    pub port_names: Vec<PortName>,
+    /// Its endpoints, in the order in which new ones are appended to slices.
+    pub wanted: Vec<Wanted>,
+}
+
+/// An endpoint in an existing slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
+    /// Whether its fields differ from the desired endpoint of that identity.
+    pub changed: bool,
+}
+
+/// An existing slice (ours, owned, without deletionTimestamp), in the order of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// Its name, for ties.
+    pub name: SmolStr,
+    /// The position of its group; `None` when its ports are no longer desired.
+    pub group: Option<usize>,
+    /// The names of its ports as they stand.
+    pub port_names: Vec<PortName>,
+    /// Its endpoints, in order.
+    pub members: Vec<Held>,
+    /// Whether its labels are wrong (it counts as changed in step 1).
+    pub relabel: bool,
+    /// Whether it is a placeholder (no ports, no endpoints) that is right in all labels.
+    pub placeholder: bool,
+}
+
+/// One address type of one Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Endpoints a slice may have.
+    pub max: usize,
+    /// Whether one placeholder must exist when nothing else would.
+    pub placeholder: bool,
+    /// Whether slices may be created (not for a Service that is being deleted).
+    pub create: bool,
+    /// The desired groups.
+    pub groups: Vec<Group>,
+    /// The slices that stand.
+    pub slices: Vec<Existing>,
+}
+
+/// What a written slice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The group at this position.
+    Group(usize),
+    /// No ports and no endpoints.
+    Placeholder,
+}
+
+/// One write, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A new slice with these endpoints.
+    Create {
+        /// What it is for.
+        content: Content,
+        /// Its endpoints, in order.
+        members: Vec<Identity>,
+        /// Whether it takes over nothing and so comes before all updates.
+        first: bool,
+    },
+    /// The slice at this position gets this content (a recycled one changes its group). Members
+    /// that are not desired in that group stay for a while: a later step writes the slice again.
+    Update {
+        /// Position in [`Problem::slices`].
+        slice: usize,
+        /// What it is for from now on.
+        content: Content,
+        /// Its endpoints, in order: kept ones in their place, new ones appended.
+        members: Vec<Identity>,
+    },
+    /// The slice at this position goes.
+    Delete {
+        /// Position in [`Problem::slices`].
+        slice: usize,
+    },
+}

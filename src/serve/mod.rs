@@ -1,0 +1,1 @@
+//! What is served: /metrics, /livez, /readyz, /healthz.
