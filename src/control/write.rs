@@ -66,7 +66,9 @@ pub enum Deleted {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WriteError {
     /// 409 on update or delete: the object is no longer at the version that was sent.
-    #[error("the slice was changed by another writer: the version that was sent is no longer the current one")]
+    #[error(
+        "the slice was changed by another writer: the version that was sent is no longer the current one"
+    )]
     Conflict,
     /// 409 AlreadyExists on create: the name is taken.
     #[error("the name is taken by another slice")]
