@@ -80,8 +80,7 @@ impl PodTimes {
         if changed.recent.len() < FOLD_AT {
             return changed;
         }
-        let mut all: Vec<(SmolStr, Time)> =
-            changed.iter().map(|(name, time)| (name.clone(), time)).collect();
+        let mut all: Vec<(SmolStr, Time)> = changed.iter().map(|(name, time)| (name.clone(), time)).collect();
         all.sort_unstable();
         PodTimes::from_sorted(all)
     }
@@ -153,7 +152,11 @@ mod tests {
     #[test]
     fn a_walk_finds_what_get_finds() {
         let times: PodTimes = (0..50).map(|n| (name(2 * n), Time::from_secs(n as i64))).collect();
-        let times = times.with([(name(4), None), (name(5), Some(Time::from_secs(1))), (name(6), Some(Time::from_secs(99)))]);
+        let times = times.with([
+            (name(4), None),
+            (name(5), Some(Time::from_secs(1))),
+            (name(6), Some(Time::from_secs(99))),
+        ]);
         let mut walk = times.walk();
         for n in 0..120 {
             assert_eq!(walk.seek(&name(n)), times.get(&name(n)), "{n}");

@@ -1,12 +1,12 @@
 //! Which Pods are published, and the endpoint that each of them becomes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::ports::is_dns_label;
 use crate::model::address::{canonical, parse_ip};
-use crate::model::pod::PodIp;
 use crate::model::{
     AddressType, Addresses, Conditions, Endpoint, Hints, Nodes, Pod, Refusal, Service, TargetReference, Text,
 };
@@ -78,10 +78,7 @@ pub fn judge<'a>(service: &Service, pod: &'a Pod, nodes: &'a Nodes) -> Verdict<'
 
 /// The Pod's addresses of this type in canonical text, at most [`MAX_ADDRESSES`].
 pub fn addresses(pod: &Pod, address_type: &AddressType) -> Addresses {
-    let mut of_type = pod.ips.iter().filter_map(|ip| match ip {
-        PodIp::Ip(ip) if AddressType::of(*ip) == *address_type => Some(*ip),
-        _ => None,
-    });
+    let mut of_type = of_type(pod, address_type);
     match (of_type.next(), of_type.next()) {
         (None, _) => Addresses::Several(Box::default()),
         (Some(one), None) => Addresses::One(canonical(one)),
@@ -94,12 +91,13 @@ pub fn addresses(pod: &Pod, address_type: &AddressType) -> Addresses {
 /// The Pod's addresses that cannot be published in any of these address types, with the reason. One
 /// that is no IP at all belongs to every type.
 pub fn refused<'a>(pod: &'a Pod, types: &'a [AddressType]) -> impl Iterator<Item = (&'a SmolStr, Refusal)> {
-    pod.ips.iter().filter_map(|ip| match ip {
-        PodIp::Ip(_) => None,
-        PodIp::Refused(text, refusal) => {
-            parse_ip(text).map_or(true, |ip| types.contains(&AddressType::of(ip))).then_some((text, *refusal))
-        }
-    })
+    pod.ips
+        .refused()
+        .filter(|(text, _)| parse_ip(text).map_or(true, |ip| types.contains(&AddressType::of(ip))))
+}
+
+fn of_type(pod: &Pod, address_type: &AddressType) -> impl Iterator<Item = IpAddr> {
+    pod.ips.good().filter(|ip| AddressType::of(*ip) == *address_type)
 }
 
 /// Sentences on what of this Pod is left out of its endpoint because the API server would refuse it.
@@ -126,20 +124,14 @@ pub fn left_out(service: &Service, candidate: &Candidate<'_>, types: &[AddressTy
             pod.key
         ));
     }
-    if pod.ips.len() > MAX_ADDRESSES {
-        for address_type in types {
-            let count = pod
-                .ips
-                .iter()
-                .filter(|ip| matches!(ip, PodIp::Ip(ip) if AddressType::of(*ip) == *address_type))
-                .count();
-            if count > MAX_ADDRESSES {
-                sentences.push(format!(
-                    "Pod {}: has {count} {address_type} addresses, expected at most {MAX_ADDRESSES}; the rest \
-                     is left out",
-                    pod.key
-                ));
-            }
+    for address_type in types {
+        let count = of_type(pod, address_type).count();
+        if count > MAX_ADDRESSES {
+            sentences.push(format!(
+                "Pod {}: has {count} {address_type} addresses, expected at most {MAX_ADDRESSES}; the rest is \
+                 left out",
+                pod.key
+            ));
         }
     }
     sentences

@@ -27,10 +27,7 @@ pub fn mirrored(labels: &Labels, name: &str) -> Labels {
 }
 
 fn ours(service: &str, by: Loop) -> [(Text, Text); 2] {
-    [
-        (Text::new(SERVICE_NAME), Text::new(service)),
-        (Text::new(MANAGED_BY), Text::new(by.managed_by())),
-    ]
+    [(Text::new(SERVICE_NAME), Text::new(service)), (Text::new(MANAGED_BY), Text::new(by.managed_by()))]
 }
 
 #[cfg(test)]

@@ -24,8 +24,7 @@ pub struct Trigger {
 /// slices that the Service owned before.
 pub fn find(snapshot: &SelectorSnapshot, pods: &[&Arc<Pod>], standing: &[&Arc<Slice>]) -> Trigger {
     let created = snapshot.service.created;
-    let memory =
-        |pods| TriggerMemory { pods, service: created, pending: None };
+    let memory = |pods| TriggerMemory { pods, service: created, pending: None };
     match &snapshot.memory.trigger {
         Some(seen) => {
             let (earliest, times) = unseen(pods, &seen.pods);

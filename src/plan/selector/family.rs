@@ -282,7 +282,12 @@ fn writes(
     writes
 }
 
-fn update(common: &Common<'_>, base: &Arc<Slice>, ports: Arc<[Port]>, endpoints: Vec<Arc<Endpoint>>) -> Write {
+fn update(
+    common: &Common<'_>,
+    base: &Arc<Slice>,
+    ports: Arc<[Port]>,
+    endpoints: Vec<Arc<Endpoint>>,
+) -> Write {
     let slice = Slice { ports, endpoints, ..common.metadata.update(base) };
     Write { operation: Operation::Update, stage: Stage::Updates, slice, base: Some(Arc::clone(base)) }
 }

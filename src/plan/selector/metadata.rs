@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::model::{
-    AddressType, Annotations, Key, Labels, OwnerReference, Service, Slice, Text, Time, Uid,
-};
+use crate::model::{AddressType, Annotations, Key, Labels, OwnerReference, Service, Slice, Text, Time, Uid};
 use crate::plan::{labels, names, trigger};
 
 /// The metadata of all slices of one Service.
