@@ -4,6 +4,8 @@
 mod apply;
 #[path = "support/build.rs"]
 mod build;
+#[path = "support/world.rs"]
+mod world;
 
 #[path = "plan_selector/endpoints.rs"]
 mod endpoints;
