@@ -236,7 +236,12 @@ pub struct RunArgs {
     )]
     pub metrics_secure: bool,
     /// Certificate for --metrics-secure (PEM, read again when it changes). Default: self-signed
-    #[arg(long, env = "ENDPOINTSLICE_CONTROLLER_TLS_CERT_FILE", value_name = "FILE", help_heading = "Serving")]
+    #[arg(
+        long,
+        env = "ENDPOINTSLICE_CONTROLLER_TLS_CERT_FILE",
+        value_name = "FILE",
+        help_heading = "Serving"
+    )]
     pub tls_cert_file: Option<PathBuf>,
     /// Private key of --tls-cert-file (PEM)
     #[arg(

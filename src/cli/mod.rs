@@ -43,7 +43,8 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => {
             let config = config::RunConfig::new(*args)?;
             logging::start(config.logging);
-            let _ = config; todo!()
+            let _ = config;
+            todo!()
         }
     }
 }

@@ -20,8 +20,8 @@ use prometheus::{
 };
 
 use self::shares::{LoopShares, SyncState};
-pub use self::workqueue::{QueueFigures, QueueMetrics, SampleQueue};
 use self::workqueue::WorkqueueFamilies;
+pub use self::workqueue::{QueueFigures, QueueMetrics, SampleQueue};
 use crate::model::{Key, Loop, Refusal};
 use crate::plan::{Figures, Operation};
 
@@ -137,7 +137,10 @@ impl ControlMetrics {
             queues: WorkqueueFamilies::new(registry)?,
             state,
             cache_objects: gauge("endpointslice_cache_objects", "Objects that are kept in memory")?,
-            cache_bytes: gauge("endpointslice_cache_bytes", "Bytes of memory that kept objects take, estimated")?,
+            cache_bytes: gauge(
+                "endpointslice_cache_bytes",
+                "Bytes of memory that kept objects take, estimated",
+            )?,
         })
     }
 
@@ -197,7 +200,8 @@ impl LoopMetrics {
     ) -> Result<LoopMetrics> {
         let names = Names::of(which);
         let added = names.counts(registry, "endpoints_added_per_sync", "Endpoints added in one sync")?;
-        let removed = names.counts(registry, "endpoints_removed_per_sync", "Endpoints removed in one sync")?;
+        let removed =
+            names.counts(registry, "endpoints_removed_per_sync", "Endpoints removed in one sync")?;
         let changes = names.counters(registry, "changes", "Writes of EndpointSlices", "operation")?;
         let own = match which {
             Loop::Selector => {

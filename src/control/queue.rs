@@ -22,8 +22,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-pub use self::core::{FIRST_BACKOFF, LONGEST_BACKOFF, LOW_WAITS_AT_MOST, Priority};
 use self::core::{Core, Handed, Moment};
+pub use self::core::{FIRST_BACKOFF, LONGEST_BACKOFF, LOW_WAITS_AT_MOST, Priority};
 use super::metrics::{QueueFigures, QueueMetrics, SampleQueue};
 
 /// A work queue. Clones are the same queue.

@@ -185,7 +185,8 @@ async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> R
             Ok(Some(_)) => return Err(Ended::Done(SyncResult::Success)),
             Err(error) => return failed("Service", &error),
         }
-    } else if snapshot.endpoints.is_none() && snapshot.service.as_ref().is_some_and(|s| s.selector.is_none()) {
+    } else if snapshot.endpoints.is_none() && snapshot.service.as_ref().is_some_and(|s| s.selector.is_none())
+    {
         match controller.writer.get_endpoints(key).await {
             Ok(None) => {}
             Ok(Some(endpoints)) => {
@@ -250,7 +251,8 @@ impl Sync<'_> {
         let applied = if writes.is_empty() {
             Applied::default()
         } else {
-            let standing: Vec<Arc<Slice>> = standing.iter().filter(|slice| !slice.deleting).cloned().collect();
+            let standing: Vec<Arc<Slice>> =
+                standing.iter().filter(|slice| !slice.deleting).cloned().collect();
             apply(controller, which, writes, &standing, self.gaps_allowed).await
         };
         if applied.complete() {
@@ -300,7 +302,13 @@ async fn names_refused(controller: &Controller, which: Loop, key: &Key, taken: &
 }
 
 /// What follows from writes that did not all succeed.
-async fn after_failure(controller: &Controller, which: Loop, key: &Key, about: &Regarding, applied: Applied) -> Ended {
+async fn after_failure(
+    controller: &Controller,
+    which: Loop,
+    key: &Key,
+    about: &Regarding,
+    applied: Applied,
+) -> Ended {
     if applied.fenced {
         return Ended::Fenced;
     }
@@ -337,7 +345,8 @@ async fn after_failure(controller: &Controller, which: Loop, key: &Key, about: &
         report_failure(controller, which, about, &message);
         return Ended::Failed(message);
     }
-    if applied.conflicts.is_empty() && applied.gone == 0 && applied.taken.is_empty() && applied.held_back == 0 {
+    if applied.conflicts.is_empty() && applied.gone == 0 && applied.taken.is_empty() && applied.held_back == 0
+    {
         return Ended::Done(SyncResult::Success);
     }
     Ended::Stale
@@ -403,7 +412,8 @@ fn failure_message(operation: Operation, slice: &Slice, error: &WriteError, coun
 }
 
 fn report_failure(controller: &Controller, which: Loop, about: &Regarding, message: &str) {
-    let report = Report { warning: true, reason: "FailedToUpdateEndpointSlices", message: message.to_owned() };
+    let report =
+        Report { warning: true, reason: "FailedToUpdateEndpointSlices", message: message.to_owned() };
     controller.recorder.record(which, about, &report);
 }
 

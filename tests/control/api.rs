@@ -110,7 +110,9 @@ impl Api {
                     state.pending.push_back(upserted(&new));
                     state.slices.insert(key.clone(), new);
                 }
-                None => state.pending.push_back(Change::Deleted(Meta { key: key.clone(), uid: old.uid, version })),
+                None => {
+                    state.pending.push_back(Change::Deleted(Meta { key: key.clone(), uid: old.uid, version }))
+                }
             }
         }
         self.deliver_unless_held();

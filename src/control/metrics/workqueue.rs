@@ -78,7 +78,10 @@ impl WorkqueueFamilies {
         let buckets = exponential_buckets(1e-8, 10.0, 10)?;
         let seconds = |name, help| HistogramOpts::new(name, help).buckets(buckets.clone());
         let families = WorkqueueFamilies {
-            depth: IntGaugeVec::new(Opts::new("workqueue_depth", "Keys that wait in the work queue"), &label)?,
+            depth: IntGaugeVec::new(
+                Opts::new("workqueue_depth", "Keys that wait in the work queue"),
+                &label,
+            )?,
             adds: IntCounterVec::new(
                 Opts::new("workqueue_adds_total", "Keys that were added to the work queue"),
                 &label,

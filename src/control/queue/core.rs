@@ -403,6 +403,7 @@ impl<K: Clone + Eq + Hash + Ord> Core<K> {
 
 /// The backoff after this many failures in a row (1 or more), stretched by `jitter` in 0..=1.
 fn backoff(failures: u32, jitter: f64) -> Duration {
-    let doubled = FIRST_BACKOFF.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
+    let doubled =
+        FIRST_BACKOFF.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
     doubled.min(LAST_STEP).mul_f64(1.0 + JITTER * jitter.clamp(0.0, 1.0)).min(LONGEST_BACKOFF)
 }

@@ -3,8 +3,6 @@
 
 use std::cell::Cell;
 
-
-
 thread_local! {
     // Shuttle runs all its tasks on one thread of the system.
     static CHECKED: Cell<bool> = const { Cell::new(false) };
