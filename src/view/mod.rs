@@ -27,7 +27,7 @@ pub use endpoints::EndpointsView;
 pub use overlay::Answered;
 pub use pods::PodsView;
 pub use services::ServicesView;
-pub use slices::{Answered, SlicesView};
+pub use slices::SlicesView;
 pub use snapshot::{MirrorState, NoPlan};
 
 /// A map whose keys belong to tenants: seeded.
