@@ -47,3 +47,67 @@ pub fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
     runtime.shutdown_background();
     code
 }
+
+/// What the process was told or found out.
+enum End {
+    Signal,
+    LeaseLost,
+}
+
+async fn live(config: RunConfig) -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+    let parts = Parts::new(&config).await?;
+    let signalled = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    tokio::pin!(signalled);
+    let end = tokio::select! {
+        () = &mut signalled => End::Signal,
+        end = parts.work(&config) => end,
+    };
+    Ok(parts.end(end, signalled).await)
+}
+
+/// Everything that lives as long as the process.
+struct Parts {
+    clients: Clients,
+    writer: Arc<KubeWriter>,
+    controller: Arc<Controller>,
+    lease: Option<Lease>,
+    streams: StreamMetrics,
+    candidate: Arc<AtomicBool>,
+}
+
+impl Parts {
+    /// Makes the parts. Nothing is watched and nobody is asked yet.
+    async fn new(config: &RunConfig) -> anyhow::Result<Parts> {
+        let registry = Registry::new();
+        let flags = Flags {
+            kubeconfig: config.cluster.kubeconfig.clone(),
+            master: config.cluster.master.clone(),
+        };
+        let requests = RequestMetrics::new(&registry)?;
+        let clients = Clients::new(&flags, &Environment::of_process(), &requests).await?;
+        let candidate = Arc::new(AtomicBool::new(true));
+        let lease = config.election.as_ref().map(|election| {
+            let lease = LeaseConfig {
+                namespace: election
+                    .namespace
+                    .clone()
+                    .or_else(own_namespace)
+                    .unwrap_or_else(|| "kube-system".to_owned()),
+                name: election.name.clone(),
+                identity: new_identity(),
+                lease_duration: election.lease_duration,
+                renew_deadline: election.renew_deadline,
+                retry_period: election.retry_period,
+            };
+            lease
+        });
+        todo!()
+    }
+}
