@@ -152,3 +152,33 @@ fn shuttle_pause_and_resume_lose_no_key() {
         assert_eq!(block_on(worker).unwrap(), Some(1));
     });
 }
+
+// Two keys that become ready while both workers are on their way to sleep leave one wake-up behind:
+// who takes the first key has to pass it on, or the second waits for the first to be finished.
+#[test]
+fn shuttle_two_keys_are_worked_on_at_the_same_time_by_two_workers() {
+    check(|| {
+        let queue: Queue<u8> = Queue::new(None);
+        queue.resume();
+        let board = Arc::new((Mutex::new(0), Notify::new()));
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                let (queue, board) = (queue.clone(), Arc::clone(&board));
+                shuttle::future::spawn(async move {
+                    let _taken = queue.get().await;
+                    let other = board.1.notified();
+                    *board.0.lock() += 1;
+                    board.1.notify_waiters();
+                    if *board.0.lock() < 2 {
+                        other.await;
+                    }
+                })
+            })
+            .collect();
+        queue.add(1, Priority::Live);
+        queue.add(2, Priority::Live);
+        for worker in workers {
+            block_on(worker).unwrap();
+        }
+    });
+}
