@@ -167,14 +167,22 @@ fn shuttle_two_keys_are_worked_on_at_the_same_time_by_two_workers() {
                 shuttle::future::spawn(async move {
                     let _taken = queue.get().await;
                     let other = board.1.notified();
-                    *board.0.lock() += 1;
-                    board.1.notify_waiters();
-                    if *board.0.lock() < 2 {
+                    let both = {
+                        let mut in_hand = board.0.lock();
+                        *in_hand += 1;
+                        *in_hand == 2
+                    };
+                    if both {
+                        board.1.notify_waiters();
+                    } else {
                         other.await;
                     }
                 })
             })
             .collect();
+        // Time for both to have looked and found nothing.
+        shuttle::thread::yield_now();
+        shuttle::thread::yield_now();
         queue.add(1, Priority::Live);
         queue.add(2, Priority::Live);
         for worker in workers {

@@ -308,9 +308,9 @@ async fn workqueue_metrics_count_as_client_go_does() {
     let metrics = ControlMetrics::new(&registry).unwrap();
     let queue = Queue::new(Some(metrics.queue(Loop::Selector)));
     metrics.sample_queue(Loop::Selector, queue.sample());
+    queue.add("a", Priority::Live);
     advance(secs(1000)).await;
     queue.resume();
-    queue.add("a", Priority::Live);
     queue.add("a", Priority::Live);
     queue.add("b", Priority::Low);
     advance(secs(3)).await;
