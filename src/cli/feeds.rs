@@ -153,8 +153,8 @@ impl Opening<'_> {
         decode: fn(&[u8]) -> Result<R, crate::model::wire::DecodeError>,
         feed: Feed<R>,
     ) -> StreamHandle {
-        let transport = ClientTransport(self.client.clone());
-        let (stream, handle) = Stream::new(config, transport, Json(decode), feed, self.metrics);
+        let transport = Arc::new(ClientTransport(self.client.clone()));
+        let (stream, handle) = Stream::new(config, transport, Json(decode), Arc::new(feed), self.metrics);
         tokio::spawn(stream.run());
         handle
     }

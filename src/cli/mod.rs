@@ -4,7 +4,8 @@
 pub mod args;
 pub mod config;
 pub mod logging;
-// pub mod run;
+pub mod feeds;
+pub mod run;
 
 use std::process::ExitCode;
 
