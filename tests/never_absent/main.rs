@@ -6,13 +6,15 @@
 
 mod oracle;
 mod problems;
+mod writes;
 
 use std::collections::BTreeMap;
 
-use endpointslice_controller::plan::arrange::{Content, Problem, Step, arrange};
+use endpointslice_controller::plan::arrange::{Content, Existing, Problem, Step, arrange};
 
 use oracle::{Counts, check_result, run, three_steps};
 use problems::{CATEGORIES, Category, Change, Random};
+use writes::{Faults, walk, writes};
 
 /// Random changes of each kind.
 const CASES: u64 = 3000;
@@ -131,4 +133,58 @@ fn negative_control_deletes_before_creates_and_the_plain_order_lose_addresses() 
     }
     println!("{caught:?}");
     assert!(caught["any into any"] > 100, "{caught:?}");
+}
+
+/// Slices of an earlier Service of the same name, which hold some of the addresses.
+fn some_unowned(problem: &Problem, random: &mut Random) -> Vec<Existing> {
+    let some: Vec<Existing> = problem.slices.iter().filter(|_| random.chance(20)).cloned().collect();
+    some.into_iter()
+        .map(|slice| Existing { name: format!("unowned-{}", slice.name).into(), ..slice })
+        .collect()
+}
+
+#[test]
+fn a_plan_without_failures_is_sent_as_it_is_with_writes_side_by_side() {
+    let mut most_in_flight = 0;
+    for category in CATEGORIES {
+        for seed in seeds(1000) {
+            let told = || format!("{category:?}, NEVER_ABSENT_SEED={seed}");
+            let problem = change(category, seed).problem();
+            let steps = arrange(&problem);
+            let expected = run(&problem, &steps).unwrap_or_else(|lost| panic!("{}: {lost}", told()));
+            let mut random = Random(seed);
+            let unowned = some_unowned(&problem, &mut random);
+            let (standing, all) = writes(&problem, &steps, &unowned);
+            let planned = all.len();
+            let walked = walk(&problem, &standing, all, Faults::default(), &mut random)
+                .unwrap_or_else(|lost| panic!("{}: {lost}", told()));
+            assert_eq!((walked.sent, walked.skipped), (planned, 0), "{}", told());
+            assert_eq!(walked.stored.len(), expected.sizes().len(), "{}", told());
+            let endpoints: usize = walked.stored.values().map(|slice| slice.endpoints.len()).sum();
+            assert_eq!(endpoints, expected.sizes().iter().map(|(_, size)| size).sum::<usize>(), "{}", told());
+            most_in_flight = most_in_flight.max(walked.most_in_flight);
+        }
+    }
+    assert!(most_in_flight > 3, "writes go side by side, not {most_in_flight}");
+}
+
+#[test]
+fn no_live_address_is_ever_absent_whatever_fails() {
+    let (mut skipped, mut cases) = (0, 0);
+    for category in CATEGORIES {
+        for seed in seeds(1500) {
+            let mut random = Random(seed);
+            let problem = change(category, seed).problem();
+            let steps = arrange(&problem);
+            let unowned = some_unowned(&problem, &mut random);
+            let (standing, all) = writes(&problem, &steps, &unowned);
+            let faults = Faults { failed: random.within(5, 40), unknown: random.within(0, 30) };
+            let walked = walk(&problem, &standing, all, faults, &mut random)
+                .unwrap_or_else(|lost| panic!("{category:?}, NEVER_ABSENT_SEED={seed}: {lost}"));
+            cases += 1;
+            skipped += walked.skipped;
+        }
+    }
+    println!("{cases} cases, {skipped} writes reduced or not sent");
+    assert!(skipped > cases / 20 || cases < 100, "the guard had something to do: {skipped} of {cases}");
 }
