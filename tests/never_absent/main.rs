@@ -14,7 +14,7 @@ use endpointslice_controller::plan::arrange::{Content, Existing, Problem, Step, 
 
 use oracle::{Counts, check_result, run, three_steps};
 use problems::{CATEGORIES, Category, Change, Random};
-use writes::{Faults, walk, writes};
+use writes::{Faults, next_problem, walk, writes};
 
 /// Random changes of each kind.
 const CASES: u64 = 3000;
@@ -168,8 +168,12 @@ fn a_plan_without_failures_is_sent_as_it_is_with_writes_side_by_side() {
     assert!(most_in_flight > 3, "writes go side by side, not {most_in_flight}");
 }
 
+fn some_faults(random: &mut Random) -> Faults {
+    Faults { failed: random.within(5, 40), unknown: random.within(0, 30), unguarded: false }
+}
+
 #[test]
-fn no_live_address_is_ever_absent_whatever_fails() {
+fn no_live_address_is_ever_absent_whatever_fails_and_the_next_plan_gets_there() {
     let (mut skipped, mut cases) = (0, 0);
     for category in CATEGORIES {
         for seed in seeds(1500) {
@@ -178,13 +182,32 @@ fn no_live_address_is_ever_absent_whatever_fails() {
             let steps = arrange(&problem);
             let unowned = some_unowned(&problem, &mut random);
             let (standing, all) = writes(&problem, &steps, &unowned);
-            let faults = Faults { failed: random.within(5, 40), unknown: random.within(0, 30) };
+            let faults = some_faults(&mut random);
             let walked = walk(&problem, &standing, all, faults, &mut random)
                 .unwrap_or_else(|lost| panic!("{category:?}, NEVER_ABSENT_SEED={seed}: {lost}"));
             cases += 1;
             skipped += walked.skipped;
+            let next = next_problem(&problem, &walked.stored);
+            let state = run(&next, &arrange(&next))
+                .unwrap_or_else(|lost| panic!("{category:?}, NEVER_ABSENT_SEED={seed}, next plan: {lost}"));
+            check_result(&next, &state)
+                .unwrap_or_else(|wrong| panic!("{category:?}, NEVER_ABSENT_SEED={seed}, next plan: {wrong}"));
         }
     }
     println!("{cases} cases, {skipped} writes reduced or not sent");
     assert!(skipped > cases / 20 || cases < 100, "the guard had something to do: {skipped} of {cases}");
+}
+
+#[test]
+fn negative_control_without_the_guard_a_failure_loses_addresses() {
+    let mut lost = 0;
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let problem = change(Category::PortsOfAllChanged, seed).problem();
+        let (standing, all) = writes(&problem, &arrange(&problem), &[]);
+        let faults = Faults { unguarded: true, ..some_faults(&mut random) };
+        lost += usize::from(walk(&problem, &standing, all, faults, &mut random).is_err());
+    }
+    println!("{lost} of 300 walks without the guard lost an address");
+    assert!(lost > 30, "{lost} of 300");
 }

@@ -20,6 +20,8 @@ use crate::problems::Random;
 pub struct Faults {
     pub failed: usize,
     pub unknown: usize,
+    /// Switches the guard off.
+    pub unguarded: bool,
 }
 
 /// What the API server has.
@@ -186,7 +188,7 @@ pub fn walk(
     let mut stored: Stored =
         standing.iter().map(|slice| (slice.key.name.to_string(), Slice::clone(slice))).collect();
     let live: BTreeSet<Name> = names(&stored).intersection(&desired_names(problem)).copied().collect();
-    let rules = Rules { in_flight: random.within(1, 6), gaps_allowed: false };
+    let rules = Rules { in_flight: random.within(1, 6), gaps_allowed: faults.unguarded };
     let mut progress = Progress::new(writes, standing, rules);
     let mut in_flight: Vec<(usize, Write)> = Vec::new();
     let (mut sent, mut most_in_flight) = (0, 0);
@@ -218,4 +220,32 @@ pub fn walk(
     }
     assert!(progress.finished(), "nothing is in flight and nothing is ready, so it is finished");
     Ok(Walked { stored, sent, skipped: progress.skipped().len(), most_in_flight })
+}
+
+/// The problem of the next plan, made from what the API server has.
+pub fn next_problem(problem: &Problem, stored: &Stored) -> Problem {
+    let number =
+        |text: &str| text.trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().expect("a number");
+    let slices = stored.iter().filter(|(name, _)| !name.starts_with("unowned-")).map(|(name, slice)| {
+        let port_names: Vec<u32> = match slice.ports.is_empty() {
+            true => vec![NO_PORTS],
+            false => {
+                slice.ports.iter().map(|port| number(port.name.as_ref().expect("a port name"))).collect()
+            }
+        };
+        let of_number = slice.ports.first().and_then(|port| port.port).map(|port| port as usize);
+        let group = match of_number {
+            Some(group) => (group < problem.groups.len()).then_some(group),
+            None => problem.groups.iter().position(|group| group.port_names == [NO_PORTS]),
+        };
+        let members = slice.endpoints.iter().map(|endpoint| Held {
+            identity: number(&endpoint.target_ref.as_ref().expect("a target").name),
+            addresses: endpoint.addresses.as_slice().iter().map(|address| number(address)).collect(),
+            changed: false,
+        });
+        let members: Vec<Held> = members.collect();
+        let placeholder = members.is_empty() && slice.ports.is_empty();
+        Existing { name: name.into(), group, port_names, members, relabel: false, placeholder }
+    });
+    Problem { slices: slices.collect(), ..problem.clone() }
 }
