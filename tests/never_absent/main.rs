@@ -4,6 +4,7 @@
 //! Random changes are planned and made write by write; an oracle that knows nothing of the plan
 //! merges what stands by (address, port name). `NEVER_ABSENT_SEED` repeats one seed.
 
+mod any_problem;
 mod oracle;
 mod problems;
 mod writes;
@@ -11,7 +12,9 @@ mod writes;
 use std::collections::BTreeMap;
 
 use endpointslice_controller::plan::arrange::{Content, Existing, Problem, Step, arrange};
+use proptest::prelude::*;
 
+use any_problem::any_problem;
 use oracle::{Counts, check_result, run, three_steps};
 use problems::{CATEGORIES, Category, Change, Random};
 use writes::{Faults, next_problem, walk, writes};
@@ -210,4 +213,25 @@ fn negative_control_without_the_guard_a_failure_loses_addresses() {
     }
     println!("{lost} of 300 walks without the guard lost an address");
     assert!(lost > 30, "{lost} of 300");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_problem_is_arranged_without_a_gap(problem in any_problem(), luck in any::<u64>()) {
+        let steps = arrange(&problem);
+        let state = run(&problem, &steps).map_err(TestCaseError::fail)?;
+        check_result(&problem, &state).map_err(TestCaseError::fail)?;
+        let (expected, sizes) = three_steps(&problem);
+        prop_assert_eq!(state.sizes(), sizes);
+        prop_assert!(Counts::of(&steps).sum() >= expected.sum());
+        prop_assert_eq!(arrange(&state.next_problem(&problem)), vec![]);
+        let mut random = Random(luck);
+        let (standing, all) = writes(&problem, &steps, &[]);
+        let walked = walk(&problem, &standing, all.clone(), Faults::default(), &mut random);
+        prop_assert_eq!(walked.map_err(TestCaseError::fail)?.skipped, 0);
+        let faults = some_faults(&mut random);
+        walk(&problem, &standing, all, faults, &mut random).map_err(TestCaseError::fail)?;
+    }
 }

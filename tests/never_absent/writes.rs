@@ -190,29 +190,35 @@ pub fn walk(
     let live: BTreeSet<Name> = names(&stored).intersection(&desired_names(problem)).copied().collect();
     let rules = Rules { in_flight: random.within(1, 6), gaps_allowed: faults.unguarded };
     let mut progress = Progress::new(writes, standing, rules);
-    let mut in_flight: Vec<(usize, Write)> = Vec::new();
+    let mut in_flight: Vec<(usize, Write, Option<Outcome>)> = Vec::new();
     let (mut sent, mut most_in_flight) = (0, 0);
     loop {
         let ready = progress.ready();
         sent += ready.len();
-        in_flight.extend(ready);
+        in_flight.extend(ready.into_iter().map(|(number, write)| (number, write, None)));
         most_in_flight = most_in_flight.max(in_flight.len());
         assert!(in_flight.len() <= rules.in_flight, "more in flight than allowed");
         if in_flight.is_empty() {
             break;
         }
-        let (number, write) = in_flight.swap_remove(random.within(0, in_flight.len() - 1));
-        let outcome = match random.within(1, 100) {
+        // What is sent is stored at some moment, and answered at some later one.
+        let at = random.within(0, in_flight.len() - 1);
+        let (number, write, outcome) = &mut in_flight[at];
+        if let Some(outcome) = outcome.take() {
+            progress.answered(*number, outcome);
+            in_flight.swap_remove(at);
+            continue;
+        }
+        *outcome = Some(match random.within(1, 100) {
             luck if luck <= faults.failed => Outcome::Failed,
             luck if luck <= faults.failed + faults.unknown => {
                 if random.chance(50) {
-                    store(&mut stored, &write);
+                    store(&mut stored, write);
                 }
                 Outcome::Unknown
             }
-            _ => store(&mut stored, &write),
-        };
-        progress.answered(number, outcome);
+            _ => store(&mut stored, write),
+        });
         let lost: Vec<Name> = live.difference(&names(&stored)).copied().collect();
         if !lost.is_empty() {
             return Err(format!("write {number} ({:?} {}) lost {lost:?}", write.operation, write.slice.key));
