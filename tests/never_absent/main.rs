@@ -4,15 +4,23 @@
 //! Random changes are planned and made write by write; an oracle that knows nothing of the plan
 //! merges what stands by (address, port name). `NEVER_ABSENT_SEED` repeats one seed.
 
+// Functions outside of `#[test]` are tests' too.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod any_problem;
 mod oracle;
 mod problems;
+mod writes;
 
 use std::collections::BTreeMap;
 
-use endpointslice_controller::plan::arrange::{Content, Problem, Step, arrange};
+use endpointslice_controller::plan::arrange::{Content, Existing, Problem, Step, arrange};
+use proptest::prelude::*;
 
+use any_problem::any_problem;
 use oracle::{Counts, check_result, run, three_steps};
 use problems::{CATEGORIES, Category, Change, Random};
+use writes::{Faults, next_problem, walk, writes};
 
 /// Random changes of each kind.
 const CASES: u64 = 3000;
@@ -131,4 +139,102 @@ fn negative_control_deletes_before_creates_and_the_plain_order_lose_addresses() 
     }
     println!("{caught:?}");
     assert!(caught["any into any"] > 100, "{caught:?}");
+}
+
+/// Slices of an earlier Service of the same name, which hold some of the addresses.
+fn some_unowned(problem: &Problem, random: &mut Random) -> Vec<Existing> {
+    let some: Vec<Existing> = problem.slices.iter().filter(|_| random.chance(20)).cloned().collect();
+    some.into_iter()
+        .map(|slice| Existing { name: format!("unowned-{}", slice.name).into(), ..slice })
+        .collect()
+}
+
+#[test]
+fn a_plan_without_failures_is_sent_as_it_is_with_writes_side_by_side() {
+    let mut most_in_flight = 0;
+    for category in CATEGORIES {
+        for seed in seeds(1000) {
+            let told = || format!("{category:?}, NEVER_ABSENT_SEED={seed}");
+            let problem = change(category, seed).problem();
+            let steps = arrange(&problem);
+            let expected = run(&problem, &steps).unwrap_or_else(|lost| panic!("{}: {lost}", told()));
+            let mut random = Random(seed);
+            let unowned = some_unowned(&problem, &mut random);
+            let (standing, all) = writes(&problem, &steps, &unowned);
+            let planned = all.len();
+            let walked = walk(&problem, &standing, all, Faults::default(), &mut random)
+                .unwrap_or_else(|lost| panic!("{}: {lost}", told()));
+            assert_eq!((walked.sent, walked.skipped), (planned, 0), "{}", told());
+            assert_eq!(walked.stored.len(), expected.sizes().len(), "{}", told());
+            let endpoints: usize = walked.stored.values().map(|slice| slice.endpoints.len()).sum();
+            assert_eq!(endpoints, expected.sizes().iter().map(|(_, size)| size).sum::<usize>(), "{}", told());
+            most_in_flight = most_in_flight.max(walked.most_in_flight);
+        }
+    }
+    assert!(most_in_flight > 3, "writes go side by side, not {most_in_flight}");
+}
+
+fn some_faults(random: &mut Random) -> Faults {
+    Faults { failed: random.within(5, 40), unknown: random.within(0, 30), unguarded: false }
+}
+
+#[test]
+fn no_live_address_is_ever_absent_whatever_fails_and_the_next_plan_gets_there() {
+    let (mut skipped, mut cases) = (0, 0);
+    for category in CATEGORIES {
+        for seed in seeds(1500) {
+            let mut random = Random(seed);
+            let problem = change(category, seed).problem();
+            let steps = arrange(&problem);
+            let unowned = some_unowned(&problem, &mut random);
+            let (standing, all) = writes(&problem, &steps, &unowned);
+            let faults = some_faults(&mut random);
+            let walked = walk(&problem, &standing, all, faults, &mut random)
+                .unwrap_or_else(|lost| panic!("{category:?}, NEVER_ABSENT_SEED={seed}: {lost}"));
+            cases += 1;
+            skipped += walked.skipped;
+            let next = next_problem(&problem, &walked.stored);
+            let state = run(&next, &arrange(&next))
+                .unwrap_or_else(|lost| panic!("{category:?}, NEVER_ABSENT_SEED={seed}, next plan: {lost}"));
+            check_result(&next, &state)
+                .unwrap_or_else(|wrong| panic!("{category:?}, NEVER_ABSENT_SEED={seed}, next plan: {wrong}"));
+        }
+    }
+    println!("{cases} cases, {skipped} writes reduced or not sent");
+    assert!(skipped > cases / 20 || cases < 100, "the guard had something to do: {skipped} of {cases}");
+}
+
+#[test]
+fn negative_control_without_the_guard_a_failure_loses_addresses() {
+    let mut lost = 0;
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let problem = change(Category::PortsOfAllChanged, seed).problem();
+        let (standing, all) = writes(&problem, &arrange(&problem), &[]);
+        let faults = Faults { unguarded: true, ..some_faults(&mut random) };
+        lost += usize::from(walk(&problem, &standing, all, faults, &mut random).is_err());
+    }
+    println!("{lost} of 300 walks without the guard lost an address");
+    assert!(lost > 30, "{lost} of 300");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_problem_is_arranged_without_a_gap(problem in any_problem(), luck in any::<u64>()) {
+        let steps = arrange(&problem);
+        let state = run(&problem, &steps).map_err(TestCaseError::fail)?;
+        check_result(&problem, &state).map_err(TestCaseError::fail)?;
+        let (expected, sizes) = three_steps(&problem);
+        prop_assert_eq!(state.sizes(), sizes);
+        prop_assert!(Counts::of(&steps).sum() >= expected.sum());
+        prop_assert_eq!(arrange(&state.next_problem(&problem)), vec![]);
+        let mut random = Random(luck);
+        let (standing, all) = writes(&problem, &steps, &[]);
+        let walked = walk(&problem, &standing, all.clone(), Faults::default(), &mut random);
+        prop_assert_eq!(walked.map_err(TestCaseError::fail)?.skipped, 0);
+        let faults = some_faults(&mut random);
+        walk(&problem, &standing, all, faults, &mut random).map_err(TestCaseError::fail)?;
+    }
 }
