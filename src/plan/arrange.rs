@@ -183,3 +183,6 @@ fn arrange_unsorted(problem: &Problem) -> Vec<Step> {
     }
     steps
 }
+
+#[cfg(test)]
+mod tests;

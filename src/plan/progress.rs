@@ -407,3 +407,6 @@ impl Walk {
 fn missing_in<'a>(list: &'a [usize], other: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
     list.iter().copied().filter(|name| other.binary_search(name).is_err())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What is sent instead of a write that may not be sent as it was planned: the slice keeps its
 //! ports and the members that are still needed there, and loses only what is not desired.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{Names, PortName, addresses, port_names};
@@ -34,7 +34,7 @@ pub(super) fn reduced<'a>(
     };
     let needed = needed(base, write, names);
     slice.ports = base.ports.clone();
-    slice.endpoints = match planned.and_then(|planned| joined(planned, &needed, base.endpoints.len())) {
+    slice.endpoints = match planned.and_then(|planned| joined(base, planned, &needed)) {
         Some(joined) => joined,
         None => refreshed(&needed, desired),
     };
@@ -63,13 +63,22 @@ fn needed(base: &Slice, write: &Write, names: &Names) -> Vec<Arc<Endpoint>> {
         .collect()
 }
 
-/// The planned content and the members that are needed besides; `None` if the slice grew too large.
-fn joined(planned: &Slice, needed: &[Arc<Endpoint>], size: usize) -> Option<Vec<Arc<Endpoint>>> {
-    let present: BTreeSet<Identity<'_>> =
-        planned.endpoints.iter().map(|endpoint| identity(endpoint)).collect();
-    let missing = needed.iter().filter(|endpoint| !present.contains(&identity(endpoint)));
-    let joined: Vec<Arc<Endpoint>> = planned.endpoints.iter().chain(missing).cloned().collect();
-    (joined.len() <= LARGEST.max(size)).then_some(joined)
+/// The planned content and the members that are needed besides, those of the base in their place;
+/// `None` if the slice grew too large.
+fn joined(base: &Slice, planned: &Slice, needed: &[Arc<Endpoint>]) -> Option<Vec<Arc<Endpoint>>> {
+    let mut open: BTreeMap<Identity<'_>, &Arc<Endpoint>> =
+        planned.endpoints.iter().map(|endpoint| (identity(endpoint), endpoint)).collect();
+    let mut needed: BTreeMap<Identity<'_>, &Arc<Endpoint>> =
+        needed.iter().map(|endpoint| (identity(endpoint), endpoint)).collect();
+    let mut joined = Vec::with_capacity(planned.endpoints.len() + needed.len());
+    for endpoint in &base.endpoints {
+        let who = identity(endpoint);
+        let needed = needed.remove(&who);
+        joined.extend(open.remove(&who).or(needed).cloned());
+    }
+    joined
+        .extend(planned.endpoints.iter().filter(|endpoint| open.contains_key(&identity(endpoint))).cloned());
+    (joined.len() <= LARGEST.max(base.endpoints.len())).then_some(joined)
 }
 
 /// The members with the fields that the plan gives them elsewhere.
