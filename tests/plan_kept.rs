@@ -1,5 +1,7 @@
 //! The cheap plan for Pods that change in place answers what the full plan would.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/apply.rs"]
 mod apply;
 #[path = "support/build.rs"]

@@ -1,5 +1,7 @@
 //! What the selector loop decides, sentence by sentence of its contract.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/apply.rs"]
 mod apply;
 #[path = "support/build.rs"]

@@ -120,7 +120,7 @@ fn a_report_comes_again_after_its_reason_had_gone() {
     let lost = || snapshot(service(), vec![Pod { node: Some(Text::new("gone")), ..pod(2) }]);
     let first = selector::plan(&lost());
     assert_eq!(first.reports.len(), 1);
-    let again = selector::plan(&SelectorSnapshot { memory: first.memory.clone(), ..lost() });
+    let again = selector::plan(&SelectorSnapshot { memory: first.memory, ..lost() });
     assert_eq!(again.reports, []);
     assert_eq!(again.unknown_nodes.len(), 1, "it still holds");
     let healed =

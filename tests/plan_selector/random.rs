@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use endpointslice_controller::model::{AddressType, SelectorSnapshot};
-use endpointslice_controller::plan::{Operation, Plan, selector};
+use endpointslice_controller::plan::{Operation, Plan, Stage, selector};
 use proptest::prelude::*;
 
 use crate::apply::Standing;
@@ -168,4 +168,33 @@ fn the_oracle_sees_the_losses_of_another_order() {
         });
     }
     assert!(losses.get() > 0);
+}
+
+/// The random histories are worth something: every kind of write comes up in them.
+#[test]
+fn random_histories_make_every_kind_of_write() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut kinds = std::collections::BTreeSet::new();
+    for _ in 0..300 {
+        let tree = (1usize..6, 0usize..20, rounds()).new_tree(&mut runner).unwrap();
+        let (max, pods, rounds) = proptest::strategy::ValueTree::current(&tree);
+        run(max, pods, &rounds, |_, plan| {
+            let mut seen = std::collections::BTreeSet::new();
+            for write in &plan.writes {
+                let recycled = write.base.as_ref().is_some_and(|base| base.ports != write.slice.ports);
+                let twice = !seen.insert(write.slice.key.name.clone());
+                kinds.insert((write.operation.as_str(), write.stage, recycled, twice));
+            }
+        });
+    }
+    for kind in [
+        ("create", Stage::Creates, false, false),
+        ("update", Stage::Updates, false, false),
+        ("update", Stage::Updates, true, false),
+        ("update", Stage::Updates, false, true),
+        ("delete", Stage::Deletes, false, false),
+        ("delete", Stage::Leftovers, false, false),
+    ] {
+        assert!(kinds.contains(&kind), "{kind:?} is not among {kinds:?}");
+    }
 }

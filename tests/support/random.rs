@@ -36,7 +36,7 @@ pub struct World {
 impl World {
     pub fn new(max: usize, pods: usize) -> World {
         World {
-            service: service(),
+            service: Service { ports: service_ports(1), ..service() },
             pods: (0..pods).map(|n| (n, dual(n))).collect(),
             standing: Standing::default(),
             memory: Memory::default(),
@@ -110,10 +110,12 @@ impl World {
         });
     }
 
-    /// Many Pods get other container ports at once.
+    /// Many Pods get other container ports at once: the same ones, or what others have, so that slices
+    /// would have to change places.
     fn change_pods(&mut self, a: usize, b: usize) {
+        let (first, second) = (containers(a), containers(b));
         for pod in self.pods.values_mut().skip(a % 5).step_by(1 + b % 3) {
-            pod.ports = containers(b);
+            pod.ports = if pod.ports == second { Arc::clone(&first) } else { Arc::clone(&second) };
         }
     }
 
@@ -159,7 +161,7 @@ impl World {
 }
 
 fn dual(n: usize) -> Pod {
-    Pod { ips: ips(&[&ipv4(n), &ipv6(n)]), ports: containers(0), ..pod(n) }
+    Pod { ips: ips(&[&ipv4(n), &ipv6(n)]), ports: containers(n % 2), ..pod(n) }
 }
 
 fn node_name(b: usize) -> Option<Text> {

@@ -89,8 +89,7 @@ impl Survey<'_> {
     }
 
     fn miss(&mut self, service: &Service, pod: &Pod, node: Option<&Text>) {
-        let name = node.cloned().unwrap_or_default();
-        if !self.unknown_nodes.insert(name.clone()) {
+        if !self.unknown_nodes.insert(node.cloned().unwrap_or_default()) {
             return;
         }
         self.reports.push(warning(match node {
