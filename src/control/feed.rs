@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Controller;
 use super::queue::Priority;
 use crate::model::{Endpoints, Loop, Meta, Node, Pod, Service, Slice};
@@ -56,7 +54,6 @@ impl Controller {
             if !self.runs(which) {
                 continue;
             }
-            self.state(which, &key, |state| state.changed.get_or_insert_with(Instant::now));
             let batch = match which {
                 Loop::Selector => self.config.batch_period,
                 Loop::Mirroring => self.config.mirroring_batch_period,
@@ -67,9 +64,9 @@ impl Controller {
                 (After::PodBatch | After::SliceBatch, _) => batch,
             };
             if delay.is_zero() {
-                self.queue(which).add_with(key, Priority::Live);
+                self.queue(which).add(key, Priority::Live);
             } else {
-                self.queue(which).add_after(key, delay);
+                self.queue(which).add_after(key, delay, Priority::Live);
             }
         }
     }

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::apply::{Applied, apply};
 use super::metrics::SyncResult;
+use super::queue::Priority;
 use super::write::{Regarding, WriteError};
 use super::{Controller, NAMES_REST};
 use crate::model::snapshot::Memory;
-use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice};
+use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice, Time};
 use crate::plan::{Operation, Plan, Report, mirror, selector};
 use crate::view::{Answered, MirrorState, NoPlan};
 
@@ -39,15 +40,14 @@ enum Ended {
 /// One worker: takes keys until the queue is shut down.
 pub(crate) async fn work(controller: Arc<Controller>, which: Loop) {
     let queue = controller.queue(which);
-    while let Some(key) = queue.get().await {
-        let began = Instant::now();
+    while let Some(taken) = queue.get().await {
+        let (key, changed, began) = (taken.key(), taken.changed(), Instant::now());
         let ended = match which {
-            Loop::Selector => sync_selector(&controller, &key).await,
-            Loop::Mirroring => sync_mirror(&controller, &key).await,
+            Loop::Selector => sync_selector(&controller, key, changed).await,
+            Loop::Mirroring => sync_mirror(&controller, key, changed).await,
         };
-        controller.metrics.synced(which, &result(&ended), began.elapsed());
-        finish(&controller, which, &key, ended);
-        queue.done(&key);
+        controller.metrics.of(which).synced(result(&ended), began.elapsed());
+        finish(&controller, which, key, ended);
     }
 }
 
@@ -69,10 +69,10 @@ fn finish(controller: &Controller, which: Loop, key: &Key, ended: Ended) {
             });
             queue.forget(key);
         }
-        Ended::Stale => queue.add(key.clone()),
+        Ended::Stale => queue.add(key.clone(), Priority::Live),
         Ended::Failed(message) => {
             tracing::debug!(loop_ = which.as_str(), %key, message, "the sync failed and is tried again");
-            queue.retry(key);
+            let _ = queue.retry(key);
         }
         Ended::Throttled(after) => queue.retry_after(key, after),
         // The process is about to end; the next leader starts with every key.
@@ -80,7 +80,7 @@ fn finish(controller: &Controller, which: Loop, key: &Key, ended: Ended) {
     }
 }
 
-async fn sync_selector(controller: &Controller, key: &Key) -> Ended {
+async fn sync_selector(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
     read_first(controller, Loop::Selector, key).await;
     let mut refused = 0;
     for _ in 0..ROUNDS {
@@ -97,17 +97,19 @@ async fn sync_selector(controller: &Controller, key: &Key) -> Ended {
                 return Ended::Done(SyncResult::Success);
             }
             Err(NoPlan::NotSelecting) => {
-                controller.metrics.forget(Loop::Selector, key);
+                controller.metrics.of(Loop::Selector).forget(key);
                 return Ended::Done(SyncResult::Success);
             }
         };
-        let plan = selector::plan(&snapshot);
-        let about = regarding_service(&snapshot.service);
-        let unknown_nodes = !plan.unknown_nodes.is_empty();
-        let round =
-            carry_out(controller, Loop::Selector, key, plan, &snapshot.slices, snapshot.service.deleting, about, unknown_nodes)
-                .await;
-        match round {
+        let sync = Sync {
+            controller,
+            which: Loop::Selector,
+            key,
+            about: regarding_service(&snapshot.service),
+            gaps_allowed: snapshot.service.deleting,
+            changed,
+        };
+        match sync.carry_out(selector::plan(&snapshot), &snapshot.slices).await {
             Round::Ended(ended) => return ended,
             Round::Refused => refused += 1,
         }
@@ -115,7 +117,7 @@ async fn sync_selector(controller: &Controller, key: &Key) -> Ended {
     Ended::Failed(format!("{key}: no plan held after {ROUNDS} tries"))
 }
 
-async fn sync_mirror(controller: &Controller, key: &Key) -> Ended {
+async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
     read_first(controller, Loop::Mirroring, key).await;
     let mut refused = 0;
     for _ in 0..ROUNDS {
@@ -139,23 +141,28 @@ async fn sync_mirror(controller: &Controller, key: &Key) -> Ended {
                 }
                 // Gone already: the stream is about to say so, and that wakes the key.
                 Ok(None) => return Ended::Done(SyncResult::Success),
-                Err(error) => return failed_read(controller, Loop::Mirroring, key, "Endpoints", &error),
+                Err(error) => return failed_read(key, "Endpoints", &error),
             },
         };
         let snapshot = match confirm_absence(controller, *snapshot).await {
             Ok(snapshot) => snapshot,
             Err(ended) => return ended,
         };
-        let plan = mirror::plan(&snapshot);
-        let deleting = snapshot.endpoints.as_ref().is_some_and(|endpoints| endpoints.deleting);
-        let about = Regarding {
-            api_version: "v1",
-            kind: "Endpoints",
-            key: key.clone(),
-            uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
-            version: snapshot.endpoints.as_ref().map(|e| e.version).unwrap_or_default(),
+        let sync = Sync {
+            controller,
+            which: Loop::Mirroring,
+            key,
+            about: Regarding {
+                api_version: "v1",
+                kind: "Endpoints",
+                key: key.clone(),
+                uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
+                version: snapshot.endpoints.as_ref().map(|e| e.version).unwrap_or_default(),
+            },
+            gaps_allowed: snapshot.endpoints.as_ref().is_none_or(|endpoints| endpoints.deleting),
+            changed,
         };
-        match carry_out(controller, Loop::Mirroring, key, plan, &snapshot.slices, deleting, about, false).await {
+        match sync.carry_out(mirror::plan(&snapshot), &snapshot.slices).await {
             Round::Ended(ended) => return ended,
             Round::Refused => refused += 1,
         }
@@ -170,7 +177,7 @@ async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> R
         return Ok(snapshot);
     }
     let key = &snapshot.key;
-    let failed = |what: &str, error: &WriteError| Err(failed_read(controller, Loop::Mirroring, key, what, error));
+    let failed = |what: &str, error: &WriteError| Err(failed_read(key, what, error));
     if snapshot.service.is_none() {
         match controller.writer.get_service(key).await {
             Ok(None) => {}
@@ -192,8 +199,7 @@ async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> R
     Ok(snapshot)
 }
 
-fn failed_read(controller: &Controller, which: Loop, key: &Key, what: &str, error: &WriteError) -> Ended {
-    let _ = (controller, which);
+fn failed_read(key: &Key, what: &str, error: &WriteError) -> Ended {
     match error {
         WriteError::Throttled { after } => Ended::Throttled(*after),
         WriteError::Fenced => Ended::Fenced,
@@ -218,65 +224,56 @@ enum Round {
     Refused,
 }
 
-#[allow(clippy::too_many_arguments)] // what one round is made of; a struct would be built once, here
-async fn carry_out(
-    controller: &Controller,
+/// What one round of plan and apply is about.
+struct Sync<'a> {
+    controller: &'a Controller,
     which: Loop,
-    key: &Key,
-    plan: Plan,
-    standing: &[Arc<Slice>],
-    gaps_allowed: bool,
+    key: &'a Key,
     about: Regarding,
-    unknown_nodes: bool,
-) -> Round {
-    let Plan { writes, memory, reports, figures, .. } = plan;
-    controller.metrics.planned(which, key, &figures);
-    for report in &reports {
-        controller.recorder.record(which, &about, report);
-    }
-    let changed = controller.state(which, key, |state| state.changed.take());
-    let done = if unknown_nodes { SyncResult::Error } else { SyncResult::Success };
-    if writes.is_empty() {
-        controller.view.lock().remember(which, key, memory);
-        controller.metrics.wrote(which, &figures, 0);
-        return Round::Ended(Ended::Done(done));
-    }
-    let pending = writes.iter().filter_map(|write| write.slice.trigger_time()).min();
-    let count = writes.len();
-    let standing: Vec<Arc<Slice>> = standing.iter().filter(|slice| !slice.deleting).cloned().collect();
-    let applied = apply(controller, which, writes, &standing, gaps_allowed).await;
-    if applied.complete() {
-        controller.view.lock().remember(which, key, memory);
-        controller.metrics.wrote(which, &figures, count);
-        if let Some(changed) = changed {
-            controller.metrics.change_written(which, changed.elapsed());
-        }
-        return Round::Ended(Ended::Done(done));
-    }
-    keep_for_retry(controller, which, key, memory, pending, changed);
-    if !applied.taken.is_empty() && names_refused(controller, which, key, &applied.taken).await {
-        return Round::Refused;
-    }
-    Round::Ended(after_failure(controller, which, key, &about, applied).await)
+    /// Whether a live address may be absent: its Service is being deleted.
+    gaps_allowed: bool,
+    /// When the first change came that no sync has answered yet.
+    changed: Option<Instant>,
 }
 
-/// What a failed sync has seen stays seen, but its trigger time is still to be written.
-fn keep_for_retry(
-    controller: &Controller,
-    which: Loop,
-    key: &Key,
-    mut memory: Memory,
-    pending: Option<crate::model::Time>,
-    changed: Option<Instant>,
-) {
-    if let Some(trigger) = &mut memory.trigger {
-        trigger.pending = [trigger.pending, pending].into_iter().flatten().min();
+impl Sync<'_> {
+    async fn carry_out(&self, plan: Plan, standing: &[Arc<Slice>]) -> Round {
+        let Sync { controller, which, key, .. } = *self;
+        let Plan { writes, memory, reports, figures, unknown_nodes } = plan;
+        controller.metrics.of(which).observe_sync(key, &figures);
+        for report in &reports {
+            controller.recorder.record(which, &self.about, report);
+        }
+        let done = if unknown_nodes.is_empty() { SyncResult::Success } else { SyncResult::Error };
+        let count = writes.len();
+        let pending = writes.iter().filter_map(|write| write.slice.trigger_time()).min();
+        let applied = if writes.is_empty() {
+            Applied::default()
+        } else {
+            let standing: Vec<Arc<Slice>> = standing.iter().filter(|slice| !slice.deleting).cloned().collect();
+            apply(controller, which, writes, &standing, self.gaps_allowed).await
+        };
+        if applied.complete() {
+            controller.view.lock().remember(which, key, memory);
+            controller.metrics.of(which).slices_changed(&figures, count);
+            if let (Some(changed), true) = (self.changed, count > 0) {
+                controller.metrics.of(which).change_written(changed.elapsed());
+            }
+            return Round::Ended(Ended::Done(done));
+        }
+        self.keep_for_retry(memory, pending);
+        if !applied.taken.is_empty() && names_refused(controller, which, key, &applied.taken).await {
+            return Round::Refused;
+        }
+        Round::Ended(after_failure(controller, which, key, &self.about, applied).await)
     }
-    controller.view.lock().remember(which, key, memory);
-    if let Some(changed) = changed {
-        controller.state(which, key, |state| {
-            state.changed = Some(state.changed.map_or(changed, |newer| newer.min(changed)));
-        });
+
+    /// What a failed sync has seen stays seen, but its trigger time is still to be written.
+    fn keep_for_retry(&self, mut memory: Memory, pending: Option<Time>) {
+        if let Some(trigger) = &mut memory.trigger {
+            trigger.pending = [trigger.pending, pending].into_iter().flatten().min();
+        }
+        self.controller.view.lock().remember(self.which, self.key, memory);
     }
 }
 
@@ -413,5 +410,5 @@ fn report_failure(controller: &Controller, which: Loop, about: &Regarding, messa
 fn forget(controller: &Controller, which: Loop, key: &Key) {
     controller.view.lock().forget(which, key);
     controller.forget_state(which, key);
-    controller.metrics.forget(which, key);
+    controller.metrics.of(which).forget(key);
 }

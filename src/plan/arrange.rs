@@ -32,6 +32,9 @@ pub type PortName = u32;
 /// The port name of a slice without ports.
 pub const NO_PORTS: PortName = 0;
 
+/// The API server accepts no slice with more endpoints.
+pub const LARGEST: usize = 1000;
+
 /// A desired endpoint. Each identity is desired in exactly one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {

@@ -6,7 +6,7 @@
 //! earlier Service of the same name, is deleted last.
 
 mod family;
-mod metadata;
+pub(super) mod metadata;
 mod numbering;
 mod survey;
 
@@ -126,7 +126,8 @@ impl<'a> Ours<'a> {
     }
 }
 
-fn ours(slice: &Slice, service: &Service) -> bool {
+/// Whether the slice bears our labels for this Service and is not already being deleted.
+pub(super) fn ours(slice: &Slice, service: &Service) -> bool {
     !slice.deleting
         && slice.key.namespace == service.key.namespace
         && slice.service().is_some_and(|name| *name == *service.key.name)

@@ -4,7 +4,10 @@
 //! earliest that the last sync had not seen is written on every slice that this plan writes; when
 //! there is none, the annotation is taken off those slices.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::{Operation, Plan};
 use crate::model::labels::TRIGGER_TIME;
@@ -36,6 +39,23 @@ pub fn find(snapshot: &SelectorSnapshot, pods: &[&Arc<Pod>], standing: &[&Arc<Sl
             let time = if standing.is_empty() { created } else { since(snapshot.epoch, pods, standing) };
             Trigger { time, memory: memory(times) }
         }
+    }
+}
+
+/// Finds the trigger where nothing but these Pods may have changed since what was `seen`; `None` is a
+/// Pod that is gone.
+pub fn find_changed(seen: &TriggerMemory, changed: &BTreeMap<SmolStr, Option<Arc<Pod>>>) -> Trigger {
+    let times = || changed.iter().map(|(name, pod)| (name, pod.as_ref().and_then(|pod| pod.ready_since)));
+    let new = times()
+        .filter(|(name, time)| seen.pods.get(name).is_none_or(|before| *time > Some(before)))
+        .map(|(_, time)| time);
+    Trigger {
+        time: earliest_of(new.chain([seen.pending])),
+        memory: TriggerMemory {
+            pods: seen.pods.with(times().map(|(name, time)| (name.clone(), time))),
+            service: seen.service,
+            pending: None,
+        },
     }
 }
 

@@ -21,7 +21,7 @@ use crate::model::{Key, Loop, Meta, Node, Nodes, Settings, Text, Time, Version};
 pub use endpoints::EndpointsView;
 pub use pods::PodsView;
 pub use services::ServicesView;
-pub use slices::SlicesView;
+pub use slices::{Answered, SlicesView};
 pub use snapshot::{MirrorState, NoPlan};
 
 /// A map whose keys belong to tenants: seeded.

@@ -187,8 +187,12 @@ impl View {
             return;
         }
         let (mut before, mut after) = (Set::<Key>::default(), Set::<Key>::default());
-        self.services.matching(&pod.key.namespace, &old.labels, |key| drop(before.insert(key.clone())));
-        self.services.matching(&pod.key.namespace, &pod.labels, |key| drop(after.insert(key.clone())));
+        self.services.matching(&pod.key.namespace, &old.labels, |key| {
+            before.insert(key.clone());
+        });
+        self.services.matching(&pod.key.namespace, &pod.labels, |key| {
+            after.insert(key.clone());
+        });
         for key in before.difference(&after) {
             self.services.leave(key, id);
             self.wake_pod(key.clone(), wakes);

@@ -103,12 +103,7 @@ pub fn by_name(name: &str) -> TargetPort {
 
 /// A port as this program writes it.
 pub fn port(name: &str, number: i32) -> Port {
-    Port {
-        name: Some(Text::new(name)),
-        protocol: Protocol::TCP,
-        port: Some(number),
-        app_protocol: None,
-    }
+    Port { name: Some(Text::new(name)), protocol: Protocol::TCP, port: Some(number), app_protocol: None }
 }
 
 /// A ready Node with 4 cores.

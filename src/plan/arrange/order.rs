@@ -5,11 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::stakes::Stakes;
-use super::{Content, Problem};
+use super::{Content, LARGEST, Problem};
 use crate::plan::fill::{Fate, Numbers};
-
-/// The API server accepts no larger slice.
-const LARGEST: usize = 1000;
 
 /// How a slice is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

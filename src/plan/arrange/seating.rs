@@ -82,8 +82,7 @@ impl<'a> Seating<'a> {
     /// Puts an endpoint into the slice of this turn, if that has its group and room.
     fn take(&mut self, turn: usize, endpoint: usize, pending: &Pending) -> bool {
         let slice = &self.order.turns[turn];
-        let fits =
-            slice.content == Content::Group(pending.group) && self.taken[turn].len() < slice.places;
+        let fits = slice.content == Content::Group(pending.group) && self.taken[turn].len() < slice.places;
         if fits {
             self.taken[turn].push(endpoint);
         }

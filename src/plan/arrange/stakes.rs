@@ -138,11 +138,9 @@ impl Stakes {
         numbers: &Numbers,
         kin: &HashMap<Address, Vec<usize>, RandomState>,
     ) {
-        let wanted = numbers
-            .pending
-            .iter()
-            .enumerate()
-            .flat_map(|(group, positions)| positions.iter().map(move |at| &problem.groups[group].wanted[*at]));
+        let wanted = numbers.pending.iter().enumerate().flat_map(|(group, positions)| {
+            positions.iter().map(move |at| &problem.groups[group].wanted[*at])
+        });
         for (pending, wanted) in self.pending.iter_mut().zip(wanted) {
             for address in &wanted.addresses {
                 pending.kin.extend(kin.get(address).into_iter().flatten());
