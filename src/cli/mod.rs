@@ -4,6 +4,7 @@
 pub mod args;
 pub mod config;
 pub mod logging;
+pub mod plan;
 pub mod feeds;
 pub mod run;
 
