@@ -3,9 +3,9 @@
 
 pub mod args;
 pub mod config;
+pub mod feeds;
 pub mod logging;
 pub mod plan;
-pub mod feeds;
 pub mod run;
 
 use std::process::ExitCode;

@@ -103,7 +103,8 @@ impl Parts {
             None => Arc::new(NoElection),
         };
         let settings = WriterConfig { qps: config.qps, burst: config.burst, ..WriterConfig::default() };
-        let writer = Arc::new(KubeWriter::new(clients.writes.clone(), settings, fence, clients.metrics.clone()));
+        let writer =
+            Arc::new(KubeWriter::new(clients.writes.clone(), settings, fence, clients.metrics.clone()));
         let controller = Controller::new(
             config.control.clone(),
             Arc::clone(&writer) as Arc<dyn Writer>,
