@@ -45,8 +45,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => {
             let config = config::RunConfig::new(*args)?;
             logging::start(config.logging);
-            let _ = config;
-            todo!()
+            run::run(config)
         }
     }
 }
