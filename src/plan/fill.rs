@@ -46,7 +46,7 @@ pub struct Creation {
 pub struct Numbers {
     /// What becomes of each slice.
     pub fates: Vec<Fate>,
-    /// For each slice the positions of the members that it keeps, ascending.
+    /// For each slice the positions of the members that it keeps, ascending. None for one that goes.
     pub kept: Vec<Vec<usize>>,
     /// For each slice how many endpoints it takes in.
     pub places: Vec<usize>,

@@ -40,9 +40,10 @@ impl Default for Rules {
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "an outcome is handed over once and not kept")]
 pub enum Outcome {
     /// Created or updated: the slice as the API server returned it, with uid and version.
-    Stored(Arc<Slice>),
+    Stored(Slice),
     /// Deleted.
     Deleted,
     /// 404: the slice is not there (or, for a create, its namespace).
@@ -370,7 +371,7 @@ impl Progress {
             let write = &mut self.walks[second].write;
             write.slice.uid = stored.uid.clone();
             write.slice.version = stored.version;
-            write.base = Some(stored);
+            write.base = Some(Arc::new(stored));
         } else {
             self.skipped.push(Skipped { number: self.walks[second].number, reduced: false });
             self.finish_unsent(second);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::{Address, Existing, Identity, NO_PORTS, PortName, Problem};
-use crate::plan::fill::{Fate, Numbers};
+use crate::plan::fill::Numbers;
 
 /// A wanted endpoint that needs a place.
 pub(super) struct Pending {
@@ -118,7 +118,6 @@ impl Stakes {
         let mut kept = numbers.kept[position].iter().peekable();
         for (at, member) in slice.members.iter().enumerate() {
             let keeps = kept.next_if(|kept| **kept == at).is_some();
-            let keeps = keeps && numbers.fates[position] != Fate::Deleted;
             for address in &member.addresses {
                 let Some(slices) = kin.get_mut(address) else { continue };
                 push_once(slices, position);
