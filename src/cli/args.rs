@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use kube::core::Duration as GoDuration;
 
+use super::plan::PlanArgs;
+
 /// Replaces the EndpointSlice and EndpointSlice mirroring controllers of kube-controller-manager.
 #[derive(Debug, Parser)]
 #[command(name = "endpointslice-controller", version, max_term_width = 110)]
@@ -20,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the controller against a cluster
     Run(Box<RunArgs>),
+    /// Show what would be written, without writing: for a cluster, or for a dump of one
+    Plan(Box<PlanArgs>),
     /// Print the version
     Version,
 }

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod dump;
+mod live;
 mod output;
 
 use std::io::Read;
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub use self::cluster::Cluster;
 use self::cluster::Planner;
 use self::dump::Dump;
+pub use self::live::live;
 use super::args::{ClusterArgs, PlanningArgs};
 use super::config::{FlagError, loops, settings};
 use crate::model::{Key, Loop, OwnerReference, Slice};
@@ -71,6 +73,9 @@ pub enum PlanError {
     /// A flag cannot be used.
     #[error(transparent)]
     Flag(#[from] FlagError),
+    /// The cluster cannot be reached or read.
+    #[error("{0}")]
+    Cluster(String),
     /// A file cannot be read.
     #[error("{file}: cannot be read: {source}", file = file.display())]
     Read {
