@@ -6,7 +6,7 @@
 mod apply;
 #[path = "support/build.rs"]
 mod build;
-#[path = "support/world.rs"]
+#[path = "support/random.rs"]
 mod world;
 
 use std::collections::BTreeMap;

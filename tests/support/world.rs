@@ -1,191 +1,234 @@
-//! A small world for random tests: a Service, its Pods and its slices, changed by numbered operations.
+//! A namespace of its own on a stage, and the things that tests do in it.
 
-#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use serde_json::{Value, json};
 
-use endpointslice_controller::model::snapshot::Memory;
-use endpointslice_controller::model::*;
-use endpointslice_controller::plan::Plan;
-use proptest::prelude::*;
+use super::api::{Api, Refusal};
+use super::consumer::Consumer;
+use super::pods::{self, Object, condition};
+use super::stage::Stage;
+use super::wait::{Deadline, SOON, eventually};
 
-use crate::apply::Standing;
-use crate::build::*;
+/// The two `managed-by` values of the controller.
+pub const SELECTOR_LOOP: &str = "endpointslice-controller.k8s.io";
+pub const MIRRORING_LOOP: &str = "endpointslicemirroring-controller.k8s.io";
+pub const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub const TRIGGER_TIME: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
-/// One change: what, and two numbers that say of what.
-pub type Operation = (u8, u8, u8);
-
-/// Rounds of changes; after each round the controller comes to rest.
-pub fn rounds() -> impl Strategy<Value = Vec<Vec<Operation>>> {
-    let operation = (0..24u8, 0..=u8::MAX, 0..=u8::MAX);
-    prop::collection::vec(prop::collection::vec(operation, 1..12), 1..5)
-}
-
-/// All that a plan depends on.
-#[derive(Clone, Debug)]
+/// A namespace. Everything in it fails the test when the API server refuses it; to see a refusal use
+/// [`World::api`].
+#[derive(Clone)]
 pub struct World {
-    pub service: Service,
-    pub pods: BTreeMap<usize, Pod>,
-    pub standing: Standing,
-    pub memory: Memory,
-    pub max: usize,
-    clock: i64,
+    api: Api,
+    namespace: String,
 }
 
 impl World {
-    pub fn new(max: usize, pods: usize) -> World {
-        World {
-            service: Service { ports: service_ports(1), ..service() },
-            pods: (0..pods).map(|n| (n, dual(n))).collect(),
-            standing: Standing::default(),
-            memory: Memory::default(),
-            max,
-            clock: 2000,
+    /// Makes a namespace whose name starts with `name` and is used by nobody else.
+    pub async fn new(stage: &dyn Stage, name: &str) -> World {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let namespace = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        World::named(stage.api(), &namespace).await
+    }
+
+    /// Makes exactly this namespace: for two twins that must look the same.
+    pub async fn named(api: &Api, namespace: &str) -> World {
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        api.create("/api/v1/namespaces", &object).await.expect("make a namespace");
+        World { api: api.clone(), namespace: namespace.to_string() }
+    }
+
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The path of a collection in this namespace: `pods`, `services`, `endpoints`, `endpointslices`.
+    pub fn path(&self, collection: &str) -> String {
+        let root = if collection == "endpointslices" { "/apis/discovery.k8s.io/v1" } else { "/api/v1" };
+        format!("{root}/namespaces/{}/{collection}", self.namespace)
+    }
+
+    /// A node name that no other test uses: nodes have no namespace.
+    pub fn node_name(&self, name: &str) -> String {
+        format!("{}-{name}", self.namespace)
+    }
+
+    /// Makes a node; its name is taken as it is.
+    pub async fn node(&self, node: Object) -> Value {
+        self.make_with_status("/api/v1/nodes", node).await
+    }
+
+    /// Makes a Pod with its status.
+    pub async fn pod(&self, pod: Object) -> Value {
+        self.make_with_status(&self.path("pods"), pod).await
+    }
+
+    /// Makes a node `NODE` and Pods `app-0…` on it, with addresses `10.BASE.x.y`, all ready.
+    pub async fn pods(&self, app: &str, count: usize, base: u8) -> Vec<String> {
+        let node = self.node_name("node");
+        if self.api.get(&format!("/api/v1/nodes/{node}")).await.is_err() {
+            self.node(pods::node(&node, "zone-a")).await;
         }
-    }
-
-    pub fn snapshot(&self) -> SelectorSnapshot {
-        let pods = self.pods.values().cloned().collect();
-        SelectorSnapshot {
-            slices: self.standing.all(),
-            memory: self.memory.clone(),
-            ..with_max(self.max, snapshot(self.service.clone(), pods))
+        let mut addresses = Vec::new();
+        for number in 0..count {
+            let address = format!("10.{base}.{}.{}", number / 250, number % 250 + 1);
+            self.pod(pods::pod(&format!("{app}-{number}"), app, &address).on(&node)).await;
+            addresses.push(address);
         }
+        addresses
     }
 
-    /// What the plan leaves behind.
-    pub fn rest(&mut self, plan: &Plan, standing: Standing) {
-        self.standing = standing;
-        self.memory = plan.memory.clone();
+    pub async fn service(&self, service: Object) -> Value {
+        self.api.create(&self.path("services"), &service.0).await.expect("make a Service")
     }
 
-    pub fn change(&mut self, (what, a, b): Operation) {
-        let (a, b) = (usize::from(a), usize::from(b));
-        match what {
-            0..=3 => drop(self.pods.entry(a % 24).or_insert_with(|| dual(a % 24))),
-            4..=6 => self.change_pods(a, b),
-            7..=8 => drop(self.pick(a).map(|n| self.pods.remove(&n))),
-            9..=10 => self.change_readiness(a, b),
-            11 => self.with_pod(a, |pod, _| pod.uid = uid(1, 1000 + b)),
-            12 => self.with_pod(a, |pod, _| pod.node = node_name(b)),
-            13 => self.with_pod(a, |pod, _| pod.ports = containers(b)),
-            14 => self.swap_ips(a, b),
-            15 => self.service.ports = service_ports(b),
-            16 => {
-                let values = [None, Some("PreferClose"), Some("PreferSameNode"), Some("Other")];
-                self.service.traffic_distribution = values[b % 4].map(Into::into);
-            }
-            17 => self.service.labels = Labels::new([("version", ["1", "2"][b % 2])]),
-            18 => self.service.cluster_ip = ["10.96.0.1", "None"][b % 2].into(),
-            19 => {
-                use AddressType::{IPv4, IPv6};
-                self.service.ip_families = [vec![IPv4], vec![IPv4, IPv6], vec![IPv6], vec![]][b % 4].clone();
-            }
-            20 => self.service.publish_not_ready = b % 2 == 0,
-            _ => self.tamper(a, b),
+    pub async fn endpoints(&self, endpoints: Object) -> Value {
+        self.api.create(&self.path("endpoints"), &endpoints.0).await.expect("make an Endpoints object")
+    }
+
+    /// Makes a slice by hand, as a tenant or another controller would.
+    pub async fn slice(&self, slice: Value) -> Value {
+        self.api.create(&self.path("endpointslices"), &slice).await.expect("make a slice")
+    }
+
+    pub async fn get(&self, collection: &str, name: &str) -> Value {
+        self.api.get(&format!("{}/{name}", self.path(collection))).await.expect("read an object")
+    }
+
+    /// A merge patch on `collection/name`.
+    pub async fn patch(&self, collection: &str, name: &str, patch: Value) -> Value {
+        self.api.patch(&format!("{}/{name}", self.path(collection)), &patch).await.expect("patch an object")
+    }
+
+    /// A merge patch on the status of a Pod or node path.
+    pub async fn patch_status(&self, collection: &str, name: &str, status: Value) -> Value {
+        let path = format!("{}/{name}/status", self.path(collection));
+        self.api.patch(&path, &json!({"status": status})).await.expect("patch a status")
+    }
+
+    pub async fn set_ready(&self, pod: &str, ready: bool) -> Value {
+        let conditions = json!([condition("Ready", ready), condition("ContainersReady", ready)]);
+        self.patch_status("pods", pod, json!({"conditions": conditions})).await
+    }
+
+    pub async fn set_phase(&self, pod: &str, phase: &str) -> Value {
+        self.patch_status("pods", pod, json!({"phase": phase})).await
+    }
+
+    /// Deletes at once.
+    pub async fn delete(&self, collection: &str, name: &str) {
+        self.api.delete(&format!("{}/{name}", self.path(collection))).await.expect("delete an object");
+    }
+
+    /// Asks a Pod on a node to go: it gets a deletionTimestamp and stays, as no kubelet confirms.
+    pub async fn begin_termination(&self, pod: &str) {
+        let options = json!({"gracePeriodSeconds": 3600});
+        let path = format!("{}/{pod}", self.path("pods"));
+        self.api.delete_with(&path, &options).await.expect("begin the deletion of a Pod");
+    }
+
+    /// All slices of the namespace, by name.
+    pub async fn all_slices(&self) -> Vec<Value> {
+        let mut slices = self.api.list(&self.path("endpointslices")).await.expect("list slices");
+        slices.sort_by_key(|slice| slice["metadata"]["name"].as_str().unwrap_or_default().to_string());
+        slices
+    }
+
+    /// The slices of a Service, whoever manages them, by name.
+    pub async fn slices(&self, service: &str) -> Vec<Value> {
+        let mut slices = self.all_slices().await;
+        slices.retain(|slice| slice["metadata"]["labels"][SERVICE_NAME] == service);
+        slices
+    }
+
+    /// The endpoints that the slices of a Service publish, merged.
+    pub async fn published(&self, service: &str) -> BTreeSet<Published> {
+        self.slices(service).await.iter().flat_map(published_by).collect()
+    }
+
+    /// Waits until exactly `addresses` are published for the Service, ready or not.
+    pub async fn wait_addresses(&self, service: &str, addresses: &[String]) {
+        let wanted: BTreeSet<&str> = addresses.iter().map(String::as_str).collect();
+        eventually(&format!("the addresses of {service}"), SOON, || async {
+            let published = self.published(service).await;
+            let found: BTreeSet<&str> = published.iter().map(|endpoint| endpoint.address.as_str()).collect();
+            if found == wanted { Ok(()) } else { Err(difference(&wanted, &found)) }
+        })
+        .await;
+    }
+
+    /// Waits until the slices of the Service satisfy `probe`, and answers what it answers.
+    pub async fn wait_slices<T>(
+        &self,
+        what: &str,
+        service: &str,
+        deadline: Deadline,
+        probe: impl Fn(&[Value]) -> Result<T, String>,
+    ) -> T {
+        eventually(what, deadline, || async { probe(&self.slices(service).await) }).await
+    }
+
+    /// The name and resourceVersion of every slice in the namespace.
+    pub async fn versions(&self) -> BTreeMap<String, String> {
+        let slices = self.all_slices().await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        slices
+            .iter()
+            .map(|slice| &slice["metadata"])
+            .map(|m| (text(&m["name"]), text(&m["resourceVersion"])))
+            .collect()
+    }
+
+    async fn make_with_status(&self, collection: &str, object: Object) -> Value {
+        let made = self.api.create(collection, &object.0).await.expect("make an object");
+        if object.0["status"].is_null() {
+            return made;
         }
-    }
-
-    fn pick(&self, a: usize) -> Option<usize> {
-        (!self.pods.is_empty()).then(|| *self.pods.keys().nth(a % self.pods.len()).unwrap())
-    }
-
-    fn with_pod(&mut self, a: usize, change: impl FnOnce(&mut Pod, Option<Time>)) {
-        self.clock += 1;
-        let now = Some(Time::from_secs(self.clock));
-        if let Some(pod) = self.pick(a).and_then(|n| self.pods.get_mut(&n)) {
-            change(pod, now);
-        }
-    }
-
-    fn change_readiness(&mut self, a: usize, b: usize) {
-        self.with_pod(a, |pod, now| {
-            match b % 4 {
-                0 | 1 => pod.ready = !pod.ready,
-                2 => pod.terminating = true,
-                _ => pod.terminal = !pod.terminal,
-            }
-            pod.ready_since = now;
-        });
-    }
-
-    /// Many Pods get other container ports at once: the same ones, or what others have, so that slices
-    /// would have to change places.
-    fn change_pods(&mut self, a: usize, b: usize) {
-        let (first, second) = (containers(a), containers(b));
-        for pod in self.pods.values_mut().skip(a % 5).step_by(1 + b % 3) {
-            pod.ports = if pod.ports == second { Arc::clone(&first) } else { Arc::clone(&second) };
-        }
-    }
-
-    fn swap_ips(&mut self, a: usize, b: usize) {
-        let (Some(a), Some(b)) = (self.pick(a), self.pick(b)) else { return };
-        let (first, second) = (self.pods[&a].ips.clone(), self.pods[&b].ips.clone());
-        self.pods.get_mut(&a).unwrap().ips = second;
-        self.pods.get_mut(&b).unwrap().ips = first;
-    }
-
-    fn tamper(&mut self, a: usize, b: usize) {
-        if self.standing.slices.is_empty() {
-            return;
-        }
-        let at = a % self.standing.slices.len();
-        let (name, slice) = self.standing.slices.iter().nth(at).map(|(n, s)| (n.clone(), s.clone())).unwrap();
-        let mut slice = Slice { version: slice.version + 1, ..Slice::clone(&slice) };
-        match b % 10 {
-            0 => return drop(self.standing.slices.remove(&name)),
-            1 => drop(slice.endpoints.pop()),
-            2 => slice.endpoints.extend(slice.endpoints.first().cloned()),
-            3 => slice.endpoints.reverse(),
-            4 => slice.labels = Labels::new(slice.labels.iter().cloned().chain([("x".into(), "y".into())])),
-            5 => slice.owners = Arc::from([]),
-            6 => slice.ports = slice.ports.iter().rev().cloned().collect(),
-            7 => slice.endpoints.clear(),
-            8 => {
-                for endpoint in &mut slice.endpoints {
-                    let zones = vec![Text::new("zone-b")];
-                    Arc::make_mut(endpoint).hints =
-                        Some(Box::new(Hints { for_zones: zones, for_nodes: vec![] }));
-                }
-            }
-            _ => {
-                let other = self.standing.slices.values().nth((a / 7) % self.standing.slices.len()).unwrap();
-                if other.address_type == slice.address_type {
-                    slice.endpoints.extend(other.endpoints.iter().take(3).cloned());
-                }
-            }
-        }
-        self.standing.slices.insert(name, Arc::new(slice));
+        let path = format!("{collection}/{}/status", object.name());
+        self.api.patch(&path, &json!({"status": object.0["status"]})).await.expect("set its status")
     }
 }
 
-fn dual(n: usize) -> Pod {
-    Pod { ips: ips(&[&ipv4(n), &ipv6(n)]), ports: containers(n % 2), ..pod(n) }
+/// One endpoint as a consumer sees it: an address with one port name (none in a slice without ports).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Published {
+    pub address: String,
+    pub port: Option<String>,
+    pub number: Option<u64>,
+    pub ready: bool,
 }
 
-fn node_name(b: usize) -> Option<Text> {
-    [Some("n1"), Some("n2"), Some("n3"), Some("gone"), None][b % 5].map(Text::new)
-}
-
-fn containers(b: usize) -> Arc<[ContainerPort]> {
-    let tcp = |name, number| (name, number, Protocol::TCP);
-    match b % 5 {
-        0 => container_ports(&[tcp("http", 8080)]),
-        1 => container_ports(&[tcp("http", 9090)]),
-        2 => container_ports(&[tcp("http", 8080), tcp("admin", 1)]),
-        3 => container_ports(&[tcp("admin", 2)]),
-        _ => container_ports(&[]),
+/// Every (address, port) of a slice.
+pub fn published_by(slice: &Value) -> Vec<Published> {
+    let nothing = Vec::new();
+    let ports = slice["ports"].as_array().unwrap_or(&nothing);
+    let mut all = Vec::new();
+    for endpoint in slice["endpoints"].as_array().unwrap_or(&nothing) {
+        let ready = endpoint["conditions"]["ready"].as_bool().unwrap_or(true);
+        for address in endpoint["addresses"].as_array().unwrap_or(&nothing) {
+            let address = address.as_str().unwrap_or_default().to_string();
+            if ports.is_empty() {
+                all.push(Published { address: address.clone(), port: None, number: None, ready });
+            }
+            for port in ports {
+                let name = port["name"].as_str().unwrap_or_default().to_string();
+                let number = port["port"].as_u64();
+                all.push(Published { address: address.clone(), port: Some(name), number, ready });
+            }
+        }
     }
+    all
 }
 
-fn service_ports(b: usize) -> Vec<ServicePort> {
-    match b % 6 {
-        0 => vec![service_port("", 80, TargetPort::Number(8080))],
-        1 => vec![service_port("", 80, by_name("http"))],
-        2 => vec![service_port("http", 80, by_name("http")), service_port("admin", 81, by_name("admin"))],
-        3 => vec![service_port("web", 80, by_name("http"))],
-        4 => vec![service_port("http", 80, by_name("admin")), service_port("admin", 81, by_name("http"))],
-        _ => vec![],
-    }
+fn difference(wanted: &BTreeSet<&str>, found: &BTreeSet<&str>) -> String {
+    let missing: Vec<_> = wanted.difference(found).take(5).collect();
+    let extra: Vec<_> = found.difference(wanted).take(5).collect();
+    format!("{} of {} there; missing {missing:?}…, too many {extra:?}…", found.len(), wanted.len())
 }

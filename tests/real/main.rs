@@ -1,0 +1,9 @@
+//! Tests that need a real API server: one file per promise. They share one etcd and a few API
+//! servers; each test has a cluster or a namespace of its own.
+
+#![cfg(feature = "controller")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;
