@@ -12,10 +12,10 @@ use crate::kubeapi::decode::Json;
 use crate::kubeapi::stream::{
     Change, ClientTransport, Compared, Listed, Sink, Stream, StreamConfig, StreamHandle, StreamMetrics,
 };
+use crate::model::labels::{ENDPOINTS_MANAGED_BY, MANAGED_BY};
 use crate::model::wire::{
     decode_endpoints, decode_node, decode_pod, decode_service, decode_slice, read_meta,
 };
-use crate::model::labels::{ENDPOINTS_MANAGED_BY, MANAGED_BY};
 use crate::model::{Key, Loop, Meta};
 use crate::view::View;
 
@@ -65,7 +65,8 @@ impl Feeds {
     /// what they were made from is never older than they are.
     pub async fn start(controller: &Arc<Controller>, client: &Client, metrics: &StreamMetrics) -> Feeds {
         let opened = Opening { controller, client, metrics };
-        let managers = format!("{MANAGED_BY} in ({}, {})", Loop::Selector.managed_by(), Loop::Mirroring.managed_by());
+        let managers =
+            format!("{MANAGED_BY} in ({}, {})", Loop::Selector.managed_by(), Loop::Mirroring.managed_by());
         let slices = opened.stream(
             StreamConfig {
                 label_selector: Some(managers),
@@ -153,8 +154,8 @@ impl Opening<'_> {
         decode: fn(&[u8]) -> Result<R, crate::model::wire::DecodeError>,
         feed: Feed<R>,
     ) -> StreamHandle {
-        let transport = ClientTransport(self.client.clone());
-        let (stream, handle) = Stream::new(config, transport, Json(decode), feed, self.metrics);
+        let transport = Arc::new(ClientTransport(self.client.clone()));
+        let (stream, handle) = Stream::new(config, transport, Json(decode), Arc::new(feed), self.metrics);
         tokio::spawn(stream.run());
         handle
     }

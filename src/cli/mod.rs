@@ -3,8 +3,10 @@
 
 pub mod args;
 pub mod config;
+pub mod feeds;
 pub mod logging;
-// pub mod run;
+pub mod plan;
+pub mod run;
 
 use std::process::ExitCode;
 
@@ -43,8 +45,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => {
             let config = config::RunConfig::new(*args)?;
             logging::start(config.logging);
-            let _ = config;
-            todo!()
+            run::run(config)
         }
     }
 }

@@ -105,7 +105,7 @@ fn settle(
         Ok(Some(stored)) => {
             let outcome = match write.operation {
                 Operation::Delete => Outcome::Deleted,
-                _ => Outcome::Stored(stored.clone()),
+                _ => Outcome::Stored(Arc::new(stored.clone())),
             };
             (Answered::Stored(stored), outcome)
         }

@@ -12,6 +12,8 @@ mod core;
 #[cfg(test)]
 mod model_check;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 use std::hash::Hash;

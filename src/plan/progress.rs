@@ -42,7 +42,7 @@ impl Default for Rules {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Created or updated: the slice as the API server returned it, with uid and version.
-    Stored(Slice),
+    Stored(Arc<Slice>),
     /// Deleted.
     Deleted,
     /// 404: the slice is not there (or, for a create, its namespace).
@@ -370,7 +370,7 @@ impl Progress {
             let write = &mut self.walks[second].write;
             write.slice.uid = stored.uid.clone();
             write.slice.version = stored.version;
-            write.base = Some(Arc::new(stored));
+            write.base = Some(stored);
         } else {
             self.skipped.push(Skipped { number: self.walks[second].number, reduced: false });
             self.finish_unsent(second);

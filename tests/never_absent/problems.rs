@@ -107,7 +107,7 @@ impl Change {
                 for pod in &mut self.pods {
                     let number = pod.ports.1;
                     pod.ports.1 += shift;
-                    if shift % 2 == 0 {
+                    if shift.is_multiple_of(2) {
                         pod.ports.0 = others[number as usize].clone();
                     }
                 }

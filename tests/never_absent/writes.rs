@@ -164,12 +164,12 @@ fn store(stored: &mut Stored, write: &Write) -> Outcome {
             let found = stored.get_mut(&name).expect("an update of a slice that stands");
             assert_eq!(found.version, write.slice.version, "an update carries the version that stands");
             *found = Slice { version: found.version + 1, ..write.slice.clone() };
-            Outcome::Stored(found.clone())
+            Outcome::Stored(Arc::new(found.clone()))
         }
         Operation::Create => {
             let created = Slice { version: 1, uid: Uid::new(&name), ..write.slice.clone() };
             assert!(stored.insert(name, created.clone()).is_none(), "a create of a slice that stands");
-            Outcome::Stored(created)
+            Outcome::Stored(Arc::new(created))
         }
     }
 }

@@ -106,9 +106,7 @@ pub fn walk(slices: &[Arc<Slice>], writes: &[Write]) -> Vec<BTreeMap<String, Sli
     let mut standing: BTreeMap<String, Slice> =
         slices.iter().map(|slice| (slice.key.name.to_string(), Slice::clone(slice))).collect();
     let mut states = vec![standing.clone()];
-    let mut version = 1000;
-    for write in writes {
-        version += 1;
+    for (version, write) in (1001..).zip(writes) {
         let name = write.slice.key.name.to_string();
         match write.operation {
             Operation::Create => {

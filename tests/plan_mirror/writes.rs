@@ -25,6 +25,8 @@ fn assert_one_update(slices: Vec<Slice>, endpoints: Endpoints) -> (Plan, Slice) 
     (plan, slices.remove(0))
 }
 
+type Edit = fn(&mut Endpoint);
+
 fn changed(edit: impl FnOnce(&mut Endpoint)) -> Slice {
     let mut slice = slice("a", HTTP, &["10.0.0.1"]);
     edit(Arc::make_mut(&mut slice.endpoints[0]));
@@ -42,8 +44,7 @@ fn a_slice_that_is_right_is_left_alone() {
 
 #[test]
 fn kept_endpoints_keep_their_place_and_new_ones_are_appended() {
-    let stands = slice("a", HTTP, &["10.0.0.3", "10.0.0.5", "10.0.0.7"]);
-    let mut turned = stands.clone();
+    let mut turned = slice("a", HTTP, &["10.0.0.3", "10.0.0.5", "10.0.0.7"]);
     turned.endpoints.reverse();
     let (plan, slice) = assert_one_update(vec![turned], http(&["10.0.0.1", "10.0.0.3", "10.0.0.7"]));
     assert_eq!(shape([&slice]), ["IPv4 [http:80] 10.0.0.7 10.0.0.3 10.0.0.1"]);
@@ -65,7 +66,7 @@ fn endpoints_in_another_order_are_no_change() {
 
 #[test]
 fn each_field_of_an_endpoint_that_we_set_is_repaired() {
-    let edits: [(&str, fn(&mut Endpoint)); 7] = [
+    let edits: [(&str, Edit); 7] = [
         ("ready", |e| e.conditions.ready = Some(false)),
         ("absent ready", |e| e.conditions.ready = None),
         ("serving", |e| e.conditions.serving = Some(true)),

@@ -340,9 +340,7 @@ impl<K: Clone + Eq + Hash + Ord> Core<K> {
         let ticket = self.draw();
         let standing = self.standings.entry(key.clone()).or_default();
         match &mut standing.delayed {
-            Some(standing) if standing.due <= due => {
-                standing.priority = standing.priority.max(priority);
-            }
+            Some(sooner) if sooner.due <= due => sooner.priority = sooner.priority.max(priority),
             slot => {
                 let mut priority = priority;
                 if let Some(later) = slot.take() {

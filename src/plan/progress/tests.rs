@@ -64,7 +64,7 @@ fn progress(writes: Vec<Write>, standing: &[&Slice]) -> Progress {
 }
 
 fn stored(write: &Write) -> Outcome {
-    Outcome::Stored(Slice { version: write.slice.version + 1, ..write.slice.clone() })
+    Outcome::Stored(Arc::new(Slice { version: write.slice.version + 1, ..write.slice.clone() }))
 }
 
 fn numbers(ready: &[(usize, Write)]) -> Vec<usize> {
@@ -265,7 +265,7 @@ fn the_second_write_of_a_slice_carries_the_version_of_the_first_answer() {
     };
     let mut walk = progress(writes(), &[&a, &b]);
     let first = only(&mut walk);
-    walk.answered(0, Outcome::Stored(Slice { version: 77, ..first.slice }));
+    walk.answered(0, Outcome::Stored(Arc::new(Slice { version: 77, ..first.slice })));
     let other = only(&mut walk);
     walk.answered(1, stored(&other));
     let second = only(&mut walk);
@@ -316,7 +316,7 @@ fn what_the_api_server_returns_counts_not_what_was_sent() {
     let writes = vec![update(&b, &slice("b", 81, &["3", "2"])), update(&a, &slice("a", 80, &["1"]))];
     let mut walk = progress(writes, &[&a, &b]);
     walk.ready();
-    walk.answered(0, Outcome::Stored(b));
+    walk.answered(0, Outcome::Stored(Arc::new(b)));
     assert!(walk.ready().is_empty() && walk.finished());
     assert_eq!(walk.skipped(), [Skipped { number: 1, reduced: false }]);
 }
