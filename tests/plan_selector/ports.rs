@@ -109,7 +109,7 @@ fn each_field_of_a_port_makes_a_group() {
     ] {
         let before = Slice { ports: Arc::from([other]), ..slice("web-a", [&pod(1)]) };
         let (plan, _) = settle(&with_slices([before], snapshot(service(), pods(1..2))));
-        assert_eq!(only(&plan).ports[..], [right.clone()]);
+        assert_eq!(*only(&plan).ports, *std::slice::from_ref(&right));
     }
 }
 

@@ -132,7 +132,7 @@ impl World {
         }
         let at = a % self.standing.slices.len();
         let (name, slice) = self.standing.slices.iter().nth(at).map(|(n, s)| (n.clone(), s.clone())).unwrap();
-        let mut slice = Slice { version: slice.version + 1, ..Slice::clone(&slice) };
+        let mut slice = Slice::clone(&slice);
         match b % 10 {
             0 => return drop(self.standing.slices.remove(&name)),
             1 => drop(slice.endpoints.pop()),
@@ -156,7 +156,7 @@ impl World {
                 }
             }
         }
-        self.standing.slices.insert(name, Arc::new(slice));
+        self.standing.tamper(slice);
     }
 }
 
