@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::model::{Key, Loop, Settings, Time};
+use crate::plan::kept::Kept;
 use crate::view::{Map, View};
 
 use events::EventRecorder;
@@ -54,6 +55,8 @@ pub(crate) struct KeyState {
     stale: u32,
     /// Whether the next try reads every slice live first: its failure may be a view that is wrong.
     read_first: bool,
+    /// Where the endpoints of a large Service stand that changes in place.
+    kept: Option<Box<Kept>>,
 }
 
 /// Both loops. Cheap to share: everything is behind one pointer.
