@@ -6,7 +6,8 @@
 //! cargo bench --bench measure -- --pods 500 --services 50 --nodes 10 --only peer --idle-seconds 5
 //! ```
 
-#![cfg_attr(not(feature = "controller"), allow(unused))]
+// A measuring program prints, and fails by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "controller")]
 mod changes;

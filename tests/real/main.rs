@@ -2,6 +2,7 @@
 //! servers; each test has a cluster or a namespace of its own.
 
 #![cfg(feature = "controller")]
+#![allow(clippy::expect_used, clippy::panic)] // outside of #[test] functions too
 
 #[path = "../support/mod.rs"]
 mod support;
