@@ -36,7 +36,7 @@ impl Observer {
         let (slices, version) = api.list_at(SLICES).await.expect("list slices");
         slices.iter().for_each(|slice| state.take(slice));
         let state = Arc::new(Mutex::new(state));
-        let mut events = api.watch(SLICES, &version, "").await.expect("watch slices");
+        let mut events = api.watch(SLICES, &version, "timeoutSeconds=86400").await.expect("watch slices");
         let shared = state.clone();
         let task = tokio::spawn(async move {
             while let Some(event) = events.next().await {
