@@ -45,8 +45,11 @@ pub type Annotations = Labels;
 impl Labels {
     /// The set of these pairs; of a key that comes twice the last value counts.
     pub fn new<K: Into<Text>, V: Into<Text>>(pairs: impl IntoIterator<Item = (K, V)>) -> Labels {
-        let map: BTreeMap<Text, Text> = pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        let pairs: Vec<(Text, Text)> = map.into_iter().collect();
+        let mut pairs: Vec<(Text, Text)> = pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            let map: BTreeMap<Text, Text> = pairs.into_iter().collect();
+            pairs = map.into_iter().collect();
+        }
         Labels(SETS.intern(pairs.as_slice(), || Arc::from(pairs.as_slice())))
     }
 

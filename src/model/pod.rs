@@ -66,6 +66,51 @@ pub enum PodIp {
     Refused(SmolStr, Refusal),
 }
 
+/// The IPs of a Pod; one or two, nearly always all good.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Ips {
+    /// None.
+    #[default]
+    None,
+    /// One good IP.
+    One(IpAddr),
+    /// Anything else.
+    Several(Box<[PodIp]>),
+}
+
+impl Ips {
+    /// From the list as it stands in the status.
+    pub fn new(ips: Vec<PodIp>) -> Ips {
+        match ips.as_slice() {
+            [] => Ips::None,
+            [PodIp::Ip(ip)] => Ips::One(*ip),
+            _ => Ips::Several(ips.into_boxed_slice()),
+        }
+    }
+
+    /// The IPs that can be published, in order.
+    pub fn good(&self) -> impl Iterator<Item = IpAddr> {
+        let (one, several) = match self {
+            Ips::None => (None, &[][..]),
+            Ips::One(ip) => (Some(*ip), &[][..]),
+            Ips::Several(ips) => (None, &ips[..]),
+        };
+        one.into_iter().chain(several.iter().filter_map(|ip| match ip {
+            PodIp::Ip(ip) => Some(*ip),
+            PodIp::Refused(..) => None,
+        }))
+    }
+
+    /// Those that cannot, with the reason.
+    pub fn refused(&self) -> impl Iterator<Item = (&SmolStr, Refusal)> {
+        let several = if let Ips::Several(ips) = self { &ips[..] } else { &[] };
+        several.iter().filter_map(|ip| match ip {
+            PodIp::Ip(_) => None,
+            PodIp::Refused(text, refusal) => Some((text, *refusal)),
+        })
+    }
+}
+
 /// A Pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
@@ -80,7 +125,7 @@ pub struct Pod {
     /// `spec.nodeName`; `None` when empty.
     pub node: Option<Text>,
     /// `status.podIPs`, in order.
-    pub ips: Arc<[PodIp]>,
+    pub ips: Ips,
     /// Whether `status.podIP` or `status.podIPs` is not empty.
     pub has_ip: bool,
     /// `spec.hostname`; `None` when empty.
@@ -104,4 +149,23 @@ static PORTS: LazyLock<Table<[ContainerPort]>> = LazyLock::new(Table::new);
 /// Shares equal lists of container ports: the Pods of a ReplicaSet have the same.
 pub fn intern_ports(ports: &[ContainerPort]) -> Arc<[ContainerPort]> {
     PORTS.intern(ports, || Arc::from(ports))
+}
+
+impl Pod {
+    /// Whether nothing that any decision uses differs.
+    pub fn same_row(&self, other: &Pod) -> bool {
+        self.key == other.key
+            && self.uid == other.uid
+            && self.labels == other.labels
+            && self.node == other.node
+            && self.ips == other.ips
+            && self.has_ip == other.has_ip
+            && self.hostname == other.hostname
+            && self.subdomain == other.subdomain
+            && self.terminating == other.terminating
+            && self.terminal == other.terminal
+            && self.ready == other.ready
+            && self.ready_since == other.ready_since
+            && self.ports == other.ports
+    }
 }
