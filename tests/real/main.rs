@@ -2,8 +2,10 @@
 //! servers; each test has a cluster or a namespace of its own.
 
 #![cfg(feature = "controller")]
+#![allow(clippy::expect_used, clippy::panic)] // outside of #[test] functions too
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod harness;
+mod plan_dump;
