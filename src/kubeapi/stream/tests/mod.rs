@@ -1,10 +1,12 @@
 //! The state machine, against a server that does exactly what a test says, under paused time.
 
 mod lists;
+mod model;
 mod pitfalls;
 mod quiet;
 mod streaming;
 mod watches;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::kubeapi::decode::{DecodeError, Json, peek_meta};
+use crate::kubeapi::decode::{DecodeError, Json};
 use crate::model::{Key, Version};
 
 /// Longer than anything a test waits for; paused time makes it short.
@@ -328,11 +330,6 @@ impl Stage {
     pub fn restarts(&self, reason: &str) -> f64 {
         self.metric("endpointslice_watch_restarts_total", Some(reason))
     }
-}
-
-/// The meta of a test object, for the decoder's own tests.
-pub fn meta_of(object: &str) -> Meta {
-    peek_meta(object.as_bytes()).unwrap()
 }
 
 pub fn things(versions: std::ops::Range<Version>) -> Vec<String> {
