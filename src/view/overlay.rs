@@ -5,7 +5,7 @@
 //! And nobody who is concerned by somebody else's hand is left without a wake: neither when the
 //! answer of our own write comes later than the stream, nor when a live read is faster than it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::{After, Map, View, Wake, in_order};
@@ -25,11 +25,17 @@ struct Flight {
     writes: usize,
     // What the stream showed meanwhile: our own among it, as the answers will tell.
     shown: Vec<Shown>,
-    // Versions that answers brought, and uids that they ended.
-    ours: BTreeSet<Version>,
+    // What answers brought, by version, and uids that they ended.
+    ours: BTreeMap<Version, Ours>,
     ended: BTreeSet<Uid>,
     // Versions went back since it was sent: its answer tells of a history that does not count.
     void: bool,
+}
+
+/// What was stored, and for whom.
+struct Ours {
+    uid: Uid,
+    owner: Option<(Loop, Key)>,
 }
 
 /// A change that the stream showed while a write was on its way.
@@ -184,7 +190,7 @@ impl View {
         let (mut ours, mut ended) = (None, None);
         match answered {
             Answered::Stored(slice) => {
-                ours = Some(slice.version);
+                ours = Some((slice.version, Ours { uid: slice.uid.clone(), owner: owner(&slice) }));
                 if slice.deleting {
                     self.name_rests(key, now);
                 }
@@ -215,12 +221,20 @@ impl View {
             owners.append(&mut self.slices.overlay.revived(&slice.uid));
             self.slices.overlay.found.insert(slice.key.clone(), owners);
             self.slices.insert(Arc::new(slice));
-        } else if let Some(held) = held {
-            // In other hands; or another object bears the name, and the one that is held is gone.
-            let for_good = held.uid != slice.uid;
-            let known = if for_good { held.version } else { slice.version };
+        } else {
+            // In other hands, whatever the stream has yet to show of before.
+            let mut hide = |uid: &Uid, known, for_good, owners| {
+                self.slices.overlay.tombstones.insert(uid.clone(), Tombstone { known, for_good, owners });
+            };
+            match held {
+                Some(held) if held.uid != slice.uid => {
+                    // The name is borne by another object: the one that is held is gone.
+                    hide(&held.uid, held.version, true, owners);
+                    hide(&slice.uid, slice.version, false, Owners::default());
+                }
+                _ => hide(&slice.uid, slice.version, false, owners),
+            }
             self.slices.remove(&slice.key);
-            self.slices.overlay.tombstones.insert(held.uid.clone(), Tombstone { known, for_good, owners });
         }
     }
 
@@ -268,7 +282,13 @@ impl View {
         self.slices.name_taken(key);
     }
 
-    fn flight_ends(&mut self, key: &Key, ours: Option<Version>, ended: Option<Uid>, wakes: &mut Vec<Wake>) {
+    fn flight_ends(
+        &mut self,
+        key: &Key,
+        ours: Option<(Version, Ours)>,
+        ended: Option<Uid>,
+        wakes: &mut Vec<Wake>,
+    ) {
         let Some(flight) = self.slices.overlay.flights.get_mut(key) else { return };
         flight.ours.extend(ours);
         flight.ended.extend(ended);
@@ -277,8 +297,15 @@ impl View {
             return;
         }
         let Some(Flight { shown, ours, ended, .. }) = self.slices.overlay.flights.remove(key) else { return };
+        if let Some((version, Ours { uid, owner })) = ours.last_key_value()
+            && !ended.contains(uid)
+            && self.slices.get(key).is_none_or(|held| held.uid != *uid || held.version != *version)
+        {
+            // The stream is past what we wrote, and perhaps never showed it: a list leaves out the steps.
+            self.wake_owners(owner.clone(), After::SliceBatch, wakes);
+        }
         for Shown { uid, version, owners } in shown {
-            if !ours.contains(&version) && !ended.contains(&uid) {
+            if !ours.contains_key(&version) && !ended.contains(&uid) {
                 self.wake_owners(owners, After::SliceBatch, wakes);
             }
         }
