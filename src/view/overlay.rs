@@ -23,6 +23,8 @@ pub(crate) fn owner(slice: &Slice) -> Option<(Loop, Key)> {
 #[derive(Default)]
 struct Flight {
     writes: usize,
+    // Whose slice it was when the write was sent: whoever writes.
+    writer: Option<(Loop, Key)>,
     // What the stream showed meanwhile: our own among it, as the answers will tell.
     shown: Vec<Shown>,
     // What answers brought, by version, and uids that they ended.
@@ -133,8 +135,10 @@ impl Overlay {
         self.deleted.contains_key(key)
     }
 
-    pub(crate) fn write_begins(&mut self, key: &Key) {
-        self.flights.entry(key.clone()).or_default().writes += 1;
+    pub(crate) fn write_begins(&mut self, key: &Key, writer: Option<(Loop, Key)>) {
+        let flight = self.flights.entry(key.clone()).or_default();
+        flight.writes += 1;
+        flight.writer = writer.or(flight.writer.take());
     }
 
     /// Remembers that this process deleted this name now.
@@ -296,7 +300,9 @@ impl View {
         if flight.writes > 0 {
             return;
         }
-        let Some(Flight { shown, ours, ended, .. }) = self.slices.overlay.flights.remove(key) else { return };
+        let Some(Flight { writer, shown, ours, ended, .. }) = self.slices.overlay.flights.remove(key) else {
+            return;
+        };
         if let Some((version, Ours { uid, owner })) = ours.last_key_value()
             && !ended.contains(uid)
             && self.slices.get(key).is_none_or(|held| held.uid != *uid || held.version != *version)
@@ -304,10 +310,15 @@ impl View {
             // The stream is past what we wrote, and perhaps never showed it: a list leaves out the steps.
             self.wake_owners(owner.clone(), After::SliceBatch, wakes);
         }
-        for Shown { uid, version, owners } in shown {
-            if !ours.contains_key(&version) && !ended.contains(&uid) {
-                self.wake_owners(owners, After::SliceBatch, wakes);
+        for Shown { uid, version, mut owners } in shown {
+            if ours.contains_key(&version) {
+                continue;
             }
+            if ended.contains(&uid) {
+                // Who was faster does not matter to who wrote it, but to others.
+                writer.iter().for_each(|writer| drop(owners.take(writer)));
+            }
+            self.wake_owners(owners, After::SliceBatch, wakes);
         }
     }
 

@@ -162,6 +162,18 @@ fn what_we_wrote_and_a_list_left_out_because_it_was_overwritten_wakes_after_the_
 }
 
 #[test]
+fn a_foreign_move_and_delete_while_a_write_is_on_its_way_wakes_the_other_service_after_the_answer() {
+    let mut stage = writing();
+    show(&mut stage, slice("web-1", Loop::Selector, "front").at(11));
+    assert_eq!(
+        stage.answer("web-1", Answered::Gone(web().uid)),
+        ["selector front SliceBatch"],
+        "who wrote it knows by the answer"
+    );
+    assert_eq!(stage.slices_of(Loop::Selector, "front"), []);
+}
+
+#[test]
 fn of_two_writes_on_their_way_both_are_ours() {
     let mut stage = writing();
     stage.view.slices.write_begins(&web().key);

@@ -433,7 +433,14 @@ impl Game {
                 }
                 Change::Upserted(after.meta(), after.clone())
             }
-            (Some(before), None) => Change::Deleted(before.clone().at(past.version).meta()),
+            (Some(before), None) => {
+                if past.after.is_some() {
+                    // Lost to other hands looks like an end. A 404 tells no version, so that a slice which is
+                    // shown to leave, come back and end is seen for the time between.
+                    self.ended.remove(&before.uid);
+                }
+                Change::Deleted(before.clone().at(past.version).meta())
+            }
             (None, None) => return,
         };
         self.change(|view, wakes| view.slice(change, wakes));
