@@ -21,12 +21,14 @@ pub struct Site {
     live: Vec<Check>,
     ready: Vec<Check>,
     auth: Option<Arc<dyn ScrapeAuth>>,
+    refresh: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Site {
     /// A site with the metrics of this registry, healthy as long as it answers.
     pub fn new(registry: Registry) -> Site {
-        Site { registry, live: vec![Check::ping()], ready: vec![Check::ping()], auth: None }
+        let (live, ready) = (vec![Check::ping()], vec![Check::ping()]);
+        Site { registry, live, ready, auth: None, refresh: Box::new(|| {}) }
     }
 
     /// Asks this check on `/livez` and `/healthz`.
@@ -47,6 +49,13 @@ impl Site {
     #[must_use]
     pub fn auth(mut self, auth: Arc<dyn ScrapeAuth>) -> Site {
         self.auth = Some(auth);
+        self
+    }
+
+    /// Does this before each reading of `/metrics`: it brings up to date what would be costly to keep so.
+    #[must_use]
+    pub fn before_metrics(mut self, refresh: impl Fn() + Send + Sync + 'static) -> Site {
+        self.refresh = Box::new(refresh);
         self
     }
 
@@ -75,6 +84,7 @@ impl Site {
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
+        (self.refresh)();
         match TextEncoder::new().encode_to_string(&self.registry.gather()) {
             Ok(page) => {
                 let mut response = text(StatusCode::OK, page);
