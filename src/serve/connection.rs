@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -98,6 +98,8 @@ async fn accept(
             }
         };
         failing = false;
+        // An answer is one write: waiting for more of it helps nobody. Not worth a connection.
+        let _ = stream.set_nodelay(true);
         while connections.try_join_next().is_some() {}
         let (site, acceptor, ended) = (Arc::clone(site), acceptor.clone(), ended.clone());
         connections.spawn(async move {
@@ -109,13 +111,12 @@ async fn accept(
     }
 }
 
-async fn converse(
-    stream: TcpStream,
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     site: Arc<Site>,
     acceptor: Option<TlsAcceptor>,
     mut ended: watch::Receiver<()>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    stream.set_nodelay(true)?;
     let Some(acceptor) = acceptor else {
         return Ok(requests(stream, site, ended).await?);
     };
@@ -126,10 +127,11 @@ async fn converse(
     Ok(requests(stream, site, ended).await?)
 }
 
-async fn requests<S>(stream: S, site: Arc<Site>, mut ended: watch::Receiver<()>) -> hyper::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn requests<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    site: Arc<Site>,
+    mut ended: watch::Receiver<()>,
+) -> hyper::Result<()> {
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let site = Arc::clone(&site);
         async move {
@@ -151,4 +153,68 @@ where
     }
     connection.as_mut().graceful_shutdown();
     timeout(GRACE, connection).await.unwrap_or(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A connection whose pipe holds so many bytes, and the task that serves it.
+    fn connect(bytes: usize, acceptor: Option<TlsAcceptor>) -> (DuplexStream, JoinHandle<Duration>) {
+        let (client, server) = duplex(bytes);
+        let site = Arc::new(Site::new(Registry::new()));
+        let task = tokio::spawn(async move {
+            let (_ending, ended) = watch::channel(());
+            let begun = Instant::now();
+            let _ = converse(server, site, acceptor, ended).await;
+            begun.elapsed()
+        });
+        (client, task)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_head_that_does_not_end_ends_the_connection() {
+        let (mut client, served) = connect(1024, None);
+        client.write_all(b"GET /livez HTT").await.unwrap();
+        assert_eq!(served.await.unwrap().as_secs(), HEAD_TIMEOUT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_that_does_not_come_ends_the_connection() {
+        let certificates = Certificates::self_signed(&["localhost".to_owned()]).unwrap();
+        let (_client, served) = connect(1024, Some(certificates.acceptor()));
+        assert_eq!(served.await.unwrap().as_secs(), HANDSHAKE_TIMEOUT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+        let (mut client, served) = connect(64, None);
+        client.write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_eq!(served.await.unwrap().as_secs(), (AGE + GRACE).as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_of_an_old_connection_is_answered_before_it_is_closed() {
+        let (mut client, served) = connect(4096, None);
+        let asking = async {
+            let mut answers = 0;
+            let mut answer = [0; 4096];
+            while client.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {
+                match client.read(&mut answer).await {
+                    Ok(length) if length > 0 => assert!(answer.starts_with(b"HTTP/1.1 200 OK")),
+                    _ => break,
+                }
+                answers += 1;
+                sleep(Duration::from_secs(10)).await;
+            }
+            answers
+        };
+        assert_eq!(asking.await, 30);
+        assert_eq!(served.await.unwrap().as_secs(), AGE.as_secs());
+    }
 }
