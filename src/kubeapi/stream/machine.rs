@@ -206,10 +206,10 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         new
     }
 
-    /// Something that cannot even be named.
-    pub(super) fn is_unreadable(&mut self, error: &DecodeError) {
+    /// Something of which not even the name can be read.
+    pub(super) fn unreadable(&self, error: &DecodeError) -> Failure {
         self.metrics.decode_errors.inc();
-        self.told.failed(Doing::Read, &Failure::Unreadable(error.to_string()));
+        Failure::Unreadable(error.to_string())
     }
 
     /// One object of a list or a streaming list.
@@ -217,7 +217,8 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         let meta = match self.decoder.meta(object) {
             Ok(meta) => meta,
             Err(error) => {
-                self.is_unreadable(&error);
+                let failure = self.unreadable(&error);
+                self.told.failed(Doing::Read, &failure);
                 return None;
             }
         };
