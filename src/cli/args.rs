@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use kube::core::Duration as GoDuration;
 
+use super::plan::PlanArgs;
+
 /// Replaces the EndpointSlice and EndpointSlice mirroring controllers of kube-controller-manager.
 #[derive(Debug, Parser)]
 #[command(name = "endpointslice-controller", version, max_term_width = 110)]
@@ -20,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the controller against a cluster
     Run(Box<RunArgs>),
+    /// Show what would be written, without writing: for a cluster, or for a dump of one
+    Plan(Box<PlanArgs>),
     /// Print the version
     Version,
 }
@@ -236,7 +240,12 @@ pub struct RunArgs {
     )]
     pub metrics_secure: bool,
     /// Certificate for --metrics-secure (PEM, read again when it changes). Default: self-signed
-    #[arg(long, env = "ENDPOINTSLICE_CONTROLLER_TLS_CERT_FILE", value_name = "FILE", help_heading = "Serving")]
+    #[arg(
+        long,
+        env = "ENDPOINTSLICE_CONTROLLER_TLS_CERT_FILE",
+        value_name = "FILE",
+        help_heading = "Serving"
+    )]
     pub tls_cert_file: Option<PathBuf>,
     /// Private key of --tls-cert-file (PEM)
     #[arg(

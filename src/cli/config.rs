@@ -230,7 +230,10 @@ fn election(args: &RunArgs) -> Result<ElectionConfig, FlagError> {
         return wrong(
             "leader-elect-retry-period",
             args.leader_elect_retry_period,
-            format!("1.2 times it to be less than --leader-elect-renew-deadline {}", args.leader_elect_renew_deadline),
+            format!(
+                "1.2 times it to be less than --leader-elect-renew-deadline {}",
+                args.leader_elect_renew_deadline
+            ),
         );
     }
     if args.leader_elect_resource_name.is_empty() {
@@ -284,7 +287,8 @@ mod tests {
     #[test]
     fn what_tools_start_beside_others_is_understood() {
         let config =
-            parse(&["--kubeconfig", "F", "--leader-elect=false", "--metrics-bind-address=0", "-v=2"]).unwrap();
+            parse(&["--kubeconfig", "F", "--leader-elect=false", "--metrics-bind-address=0", "-v=2"])
+                .unwrap();
         assert!(config.election.is_none());
         assert_eq!(config.metrics_bind_address, "0");
         assert_eq!(config.logging.verbosity, 2);
@@ -294,16 +298,34 @@ mod tests {
     #[test]
     fn what_is_out_of_range_names_flag_value_and_range() {
         for (flags, said) in [
-            (vec!["--max-endpoints-per-slice=0"], "--max-endpoints-per-slice 0: expected a number from 1 to 1000"),
-            (vec!["--max-endpoints-per-slice=1001"], "--max-endpoints-per-slice 1001: expected a number from 1 to 1000"),
-            (vec!["--concurrent-service-endpoint-syncs", "51"], "--concurrent-service-endpoint-syncs 51: expected a number from 1 to 50"),
-            (vec!["--concurrent-service-endpoint-syncs", "-1"], "--concurrent-service-endpoint-syncs -1: expected a number from 1 to 50"),
-            (vec!["--endpointslice-updates-batch-period=-1s"], "--endpointslice-updates-batch-period -1s: expected a duration from 0s up"),
+            (
+                vec!["--max-endpoints-per-slice=0"],
+                "--max-endpoints-per-slice 0: expected a number from 1 to 1000",
+            ),
+            (
+                vec!["--max-endpoints-per-slice=1001"],
+                "--max-endpoints-per-slice 1001: expected a number from 1 to 1000",
+            ),
+            (
+                vec!["--concurrent-service-endpoint-syncs", "51"],
+                "--concurrent-service-endpoint-syncs 51: expected a number from 1 to 50",
+            ),
+            (
+                vec!["--concurrent-service-endpoint-syncs", "-1"],
+                "--concurrent-service-endpoint-syncs -1: expected a number from 1 to 50",
+            ),
+            (
+                vec!["--endpointslice-updates-batch-period=-1s"],
+                "--endpointslice-updates-batch-period -1s: expected a duration from 0s up",
+            ),
             (vec!["--min-resync-period=0s"], "--min-resync-period 0s: expected a duration above 0s"),
             (vec!["--kube-api-qps=-1"], "--kube-api-qps -1: expected a number from 0 up (0 is no limit)"),
             (vec!["--controllers=nodes"], "--controllers nodes: expected endpointslice-controller (alias"),
             (vec!["--controllers=-endpointslice"], "at least one loop"),
-            (vec!["--leader-elect-renew-deadline=15s"], "--leader-elect-renew-deadline 15s: expected less than"),
+            (
+                vec!["--leader-elect-renew-deadline=15s"],
+                "--leader-elect-renew-deadline 15s: expected less than",
+            ),
             (vec!["--leader-elect-retry-period=9s"], "--leader-elect-retry-period 9s: expected 1.2 times"),
             (vec!["--leader-elect-resource-name="], "--leader-elect-resource-name \"\": expected"),
             (vec!["--logging-format=xml"], "--logging-format xml: expected text or json"),

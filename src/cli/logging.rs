@@ -18,6 +18,7 @@ pub fn start(logging: Logging) {
         .with_target("endpointslice_controller", level);
     use tracing_subscriber::prelude::*;
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let lines = if logging.json { lines.json().flatten_event(true).boxed() } else { lines.with_ansi(false).boxed() };
+    let lines =
+        if logging.json { lines.json().flatten_event(true).boxed() } else { lines.with_ansi(false).boxed() };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }

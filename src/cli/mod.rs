@@ -3,7 +3,9 @@
 
 pub mod args;
 pub mod config;
+pub mod feeds;
 pub mod logging;
+pub mod plan;
 pub mod run;
 
 use std::process::ExitCode;
@@ -35,16 +37,37 @@ pub fn main() -> ExitCode {
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Version => {
-            use std::io::Write;
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "endpointslice-controller {VERSION}")?;
+            print(&format!("endpointslice-controller {VERSION}\n"))?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Plan(args) => {
+            let outcome = if args.files.is_empty() {
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?
+                    .block_on(plan::live(&args))?
+            } else {
+                plan::offline(&args, &mut std::io::stdin().lock())?
+            };
+            outcome.notes.iter().for_each(|note| eprint(note));
+            print(&outcome.text)?;
+            Ok(ExitCode::from(outcome.exit_code))
         }
         Command::Run(args) => {
             let config = config::RunConfig::new(*args)?;
             logging::start(config.logging);
             run::run(config)
         }
+    }
+}
+
+/// Text to stdout. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> std::io::Result<()> {
+    use std::io::{ErrorKind, Write};
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
     }
 }
 

@@ -114,7 +114,7 @@ fn settle(
     };
     if matches!(outcome, Outcome::Stored(_) | Outcome::Deleted) {
         applied.acknowledged += 1;
-        controller.metrics.changed(which, write.operation);
+        controller.metrics.of(which).wrote(write.operation);
     }
     let now = controller.seconds();
     controller.feed(|view, wakes| view.write_ends(&slice.key, answered, now, wakes));

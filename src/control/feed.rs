@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Controller;
 use super::queue::Priority;
 use crate::model::{Endpoints, Loop, Meta, Node, Pod, Service, Slice};
@@ -47,7 +45,11 @@ impl Controller {
     /// Changes the view, then wakes what is to be woken: the lock is released in between.
     pub(crate) fn feed(&self, change: impl FnOnce(&mut View, &mut Vec<Wake>)) {
         let mut wakes = Vec::new();
-        change(&mut self.view.lock(), &mut wakes);
+        {
+            let mut view = self.view.lock();
+            change(&mut view, &mut wakes);
+            view.end_tracks(&wakes);
+        }
         self.wake(wakes);
     }
 
@@ -56,7 +58,6 @@ impl Controller {
             if !self.runs(which) {
                 continue;
             }
-            self.state(which, &key, |state| state.changed.get_or_insert_with(Instant::now));
             let batch = match which {
                 Loop::Selector => self.config.batch_period,
                 Loop::Mirroring => self.config.mirroring_batch_period,
@@ -67,9 +68,9 @@ impl Controller {
                 (After::PodBatch | After::SliceBatch, _) => batch,
             };
             if delay.is_zero() {
-                self.queue(which).add_with(key, Priority::Live);
+                self.queue(which).add(key, Priority::Live);
             } else {
-                self.queue(which).add_after(key, delay);
+                self.queue(which).add_after(key, delay, Priority::Live);
             }
         }
     }

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::model::{Key, Loop, Settings, Time};
+use crate::plan::kept::Kept;
 use crate::view::{Map, View};
 
 use events::EventRecorder;
@@ -54,8 +55,8 @@ pub(crate) struct KeyState {
     stale: u32,
     /// Whether the next try reads every slice live first: its failure may be a view that is wrong.
     read_first: bool,
-    /// When the first change came that no write has answered yet.
-    changed: Option<Instant>,
+    /// Where the endpoints of a large Service stand that changes in place.
+    kept: Option<Box<Kept>>,
 }
 
 /// Both loops. Cheap to share: everything is behind one pointer.
@@ -81,11 +82,7 @@ impl Controller {
         recorder: EventRecorder,
         metrics: Arc<ControlMetrics>,
     ) -> Arc<Controller> {
-        let queues = [Loop::Selector, Loop::Mirroring].map(|which| {
-            let queue = Queue::new(metrics.queue(which));
-            queue.pause();
-            queue
-        });
+        let queues = [Loop::Selector, Loop::Mirroring].map(|which| Queue::new(Some(metrics.queue(which))));
         Arc::new(Controller {
             view: Mutex::new(View::new(config.settings.clone())),
             queues,
@@ -119,7 +116,7 @@ impl Controller {
         self.metrics.set_leading(true);
         for (which, key) in keys {
             if self.runs(which) {
-                self.queue(which).add_with(key, Priority::Low);
+                self.queue(which).add(key, Priority::Low);
             }
         }
     }
@@ -130,9 +127,14 @@ impl Controller {
         for (which, key) in keys {
             if self.runs(which) {
                 self.state(which, &key, |state| state.read_first = false);
-                self.queue(which).add_with(key, Priority::Low);
+                self.queue(which).add(key, Priority::Low);
             }
         }
+    }
+
+    /// Looks at the view, for as short as a change takes.
+    pub fn with_view<T>(&self, look: impl FnOnce(&View) -> T) -> T {
+        look(&self.view.lock())
     }
 
     /// Lets a loop plan, or keeps it from planning while one of its streams is dead or listing.
@@ -160,7 +162,7 @@ impl Controller {
     /// From now on nothing new is written; writes on their way are awaited by whoever called.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.queues.iter().for_each(Queue::shut_down);
+        self.queues.iter().for_each(Queue::stop);
     }
 
     /// Whether [`Controller::stop`] was called.

@@ -7,17 +7,20 @@ use tokio::time::Instant;
 
 use super::apply::{Applied, apply};
 use super::metrics::SyncResult;
+use super::queue::Priority;
 use super::write::{Regarding, WriteError};
 use super::{Controller, NAMES_REST};
-use crate::model::snapshot::Memory;
 use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice};
-use crate::plan::{Operation, Plan, Report, mirror, selector};
-use crate::view::{Answered, MirrorState, NoPlan};
+use crate::plan::kept::{Kept, SelectorDelta, plan_changed};
+use crate::plan::{Operation, Plan, Report, mirror, selector, trigger};
+use crate::view::{Answered, Delta, MirrorState, NoPlan};
 
 /// Stale answers in a row after which a conflict is an ordinary failure.
 const STALE_LIMIT: u32 = 3;
 /// Computed names that may be refused in one sync before one is drawn at random.
 const REFUSALS_LIMIT: usize = 8;
+/// Pods from which on it pays to remember where their endpoints stand: below, a full plan is as cheap.
+const KEPT_FROM: usize = 64;
 /// Rounds of plan and apply in one sync: each follows from something that was just learned.
 const ROUNDS: usize = 2 * REFUSALS_LIMIT;
 
@@ -39,15 +42,14 @@ enum Ended {
 /// One worker: takes keys until the queue is shut down.
 pub(crate) async fn work(controller: Arc<Controller>, which: Loop) {
     let queue = controller.queue(which);
-    while let Some(key) = queue.get().await {
-        let began = Instant::now();
+    while let Some(taken) = queue.get().await {
+        let (key, changed, began) = (taken.key(), taken.changed(), Instant::now());
         let ended = match which {
-            Loop::Selector => sync_selector(&controller, &key).await,
-            Loop::Mirroring => sync_mirror(&controller, &key).await,
+            Loop::Selector => sync_selector(&controller, key, changed).await,
+            Loop::Mirroring => sync_mirror(&controller, key, changed).await,
         };
-        controller.metrics.synced(which, &result(&ended), began.elapsed());
-        finish(&controller, which, &key, ended);
-        queue.done(&key);
+        controller.metrics.of(which).synced(result(&ended), began.elapsed());
+        finish(&controller, which, key, ended);
     }
 }
 
@@ -69,10 +71,10 @@ fn finish(controller: &Controller, which: Loop, key: &Key, ended: Ended) {
             });
             queue.forget(key);
         }
-        Ended::Stale => queue.add(key.clone()),
+        Ended::Stale => queue.add(key.clone(), Priority::Live),
         Ended::Failed(message) => {
             tracing::debug!(loop_ = which.as_str(), %key, message, "the sync failed and is tried again");
-            queue.retry(key);
+            let _ = queue.retry(key);
         }
         Ended::Throttled(after) => queue.retry_after(key, after),
         // The process is about to end; the next leader starts with every key.
@@ -80,8 +82,11 @@ fn finish(controller: &Controller, which: Loop, key: &Key, ended: Ended) {
     }
 }
 
-async fn sync_selector(controller: &Controller, key: &Key) -> Ended {
+async fn sync_selector(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
     read_first(controller, Loop::Selector, key).await;
+    if let Some(ended) = sync_in_place(controller, key, changed).await {
+        return ended;
+    }
     let mut refused = 0;
     for _ in 0..ROUNDS {
         let salt = (refused >= REFUSALS_LIMIT).then(rand::random);
@@ -97,25 +102,91 @@ async fn sync_selector(controller: &Controller, key: &Key) -> Ended {
                 return Ended::Done(SyncResult::Success);
             }
             Err(NoPlan::NotSelecting) => {
-                controller.metrics.forget(Loop::Selector, key);
+                controller.metrics.of(Loop::Selector).forget(key);
                 return Ended::Done(SyncResult::Success);
             }
         };
+        let sync = Sync {
+            controller,
+            which: Loop::Selector,
+            key,
+            about: regarding_service(&snapshot.service),
+            gaps_allowed: snapshot.service.deleting,
+            changed,
+        };
         let plan = selector::plan(&snapshot);
-        let about = regarding_service(&snapshot.service);
-        let unknown_nodes = !plan.unknown_nodes.is_empty();
-        let round =
-            carry_out(controller, Loop::Selector, key, plan, &snapshot.slices, snapshot.service.deleting, about, unknown_nodes)
-                .await;
-        match round {
-            Round::Ended(ended) => return ended,
+        let keep = snapshot.pods.len() >= KEPT_FROM && in_place(&plan);
+        match sync.carry_out(plan, &snapshot.slices).await {
+            Round::Ended(ended) => {
+                if keep && matches!(ended, Ended::Done(_)) {
+                    start_keeping(controller, key);
+                }
+                return ended;
+            }
             Round::Refused => refused += 1,
         }
     }
     Ended::Failed(format!("{key}: no plan held after {ROUNDS} tries"))
 }
 
-async fn sync_mirror(controller: &Controller, key: &Key) -> Ended {
+/// Whether a plan changes endpoints where they are, and nothing else.
+fn in_place(plan: &Plan) -> bool {
+    !plan.writes.is_empty()
+        && plan.writes.iter().all(|write| write.operation == Operation::Update)
+        && plan.figures.families.iter().all(|family| family.added == 0 && family.removed == 0)
+}
+
+/// Remembers where the endpoints of a Service stand, so that the next change costs what changed.
+fn start_keeping(controller: &Controller, key: &Key) {
+    let Some(snapshot) = controller.view.lock().track(key) else { return };
+    match Kept::of(&snapshot) {
+        Some(kept) => controller.state(Loop::Selector, key, |state| state.kept = Some(Box::new(kept))),
+        None => controller.view.lock().untrack(key),
+    }
+}
+
+/// The sync of a large Service some of whose Pods changed in place. `None` when it takes a full plan.
+async fn sync_in_place(controller: &Controller, key: &Key, changed: Option<Instant>) -> Option<Ended> {
+    let mut kept = controller.state(Loop::Selector, key, |state| state.kept.take())?;
+    let planned = {
+        let mut view = controller.view.lock();
+        let planned = view.delta(key).and_then(|delta| {
+            let Delta { service, pods, nodes, slices, memory } = delta;
+            let delta = SelectorDelta { kept: &kept, service, pods: &pods, nodes, slices, memory };
+            Some((plan_changed(&delta)?, Arc::clone(service)))
+        });
+        if planned.is_none() {
+            view.untrack(key);
+        }
+        planned
+    };
+    let (plan, service) = planned?;
+    let sync = Sync {
+        controller,
+        which: Loop::Selector,
+        key,
+        about: regarding_service(&service),
+        gaps_allowed: service.deleting,
+        changed,
+    };
+    let standing: Vec<Arc<Slice>> = plan.writes.iter().filter_map(|write| write.base.clone()).collect();
+    let Round::Ended(ended) = sync.carry_out(plan.clone(), &standing).await else {
+        controller.view.lock().untrack(key);
+        return Some(Ended::Stale);
+    };
+    let mut view = controller.view.lock();
+    let holds = matches!(ended, Ended::Done(_))
+        && view.slices_of(Loop::Selector, key).is_some_and(|slices| kept.written(&plan, slices));
+    if holds {
+        drop(view);
+        controller.state(Loop::Selector, key, |state| state.kept = Some(kept));
+    } else {
+        view.untrack(key);
+    }
+    Some(ended)
+}
+
+async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
     read_first(controller, Loop::Mirroring, key).await;
     let mut refused = 0;
     for _ in 0..ROUNDS {
@@ -139,23 +210,28 @@ async fn sync_mirror(controller: &Controller, key: &Key) -> Ended {
                 }
                 // Gone already: the stream is about to say so, and that wakes the key.
                 Ok(None) => return Ended::Done(SyncResult::Success),
-                Err(error) => return failed_read(controller, Loop::Mirroring, key, "Endpoints", &error),
+                Err(error) => return failed_read(key, "Endpoints", &error),
             },
         };
         let snapshot = match confirm_absence(controller, *snapshot).await {
             Ok(snapshot) => snapshot,
             Err(ended) => return ended,
         };
-        let plan = mirror::plan(&snapshot);
-        let deleting = snapshot.endpoints.as_ref().is_some_and(|endpoints| endpoints.deleting);
-        let about = Regarding {
-            api_version: "v1",
-            kind: "Endpoints",
-            key: key.clone(),
-            uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
-            version: snapshot.endpoints.as_ref().map(|e| e.version).unwrap_or_default(),
+        let sync = Sync {
+            controller,
+            which: Loop::Mirroring,
+            key,
+            about: Regarding {
+                api_version: "v1",
+                kind: "Endpoints",
+                key: key.clone(),
+                uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
+                version: snapshot.endpoints.as_ref().map(|e| e.version).unwrap_or_default(),
+            },
+            gaps_allowed: snapshot.endpoints.as_ref().is_none_or(|endpoints| endpoints.deleting),
+            changed,
         };
-        match carry_out(controller, Loop::Mirroring, key, plan, &snapshot.slices, deleting, about, false).await {
+        match sync.carry_out(mirror::plan(&snapshot), &snapshot.slices).await {
             Round::Ended(ended) => return ended,
             Round::Refused => refused += 1,
         }
@@ -170,7 +246,7 @@ async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> R
         return Ok(snapshot);
     }
     let key = &snapshot.key;
-    let failed = |what: &str, error: &WriteError| Err(failed_read(controller, Loop::Mirroring, key, what, error));
+    let failed = |what: &str, error: &WriteError| Err(failed_read(key, what, error));
     if snapshot.service.is_none() {
         match controller.writer.get_service(key).await {
             Ok(None) => {}
@@ -178,7 +254,8 @@ async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> R
             Ok(Some(_)) => return Err(Ended::Done(SyncResult::Success)),
             Err(error) => return failed("Service", &error),
         }
-    } else if snapshot.endpoints.is_none() && snapshot.service.as_ref().is_some_and(|s| s.selector.is_none()) {
+    } else if snapshot.endpoints.is_none() && snapshot.service.as_ref().is_some_and(|s| s.selector.is_none())
+    {
         match controller.writer.get_endpoints(key).await {
             Ok(None) => {}
             Ok(Some(endpoints)) => {
@@ -192,8 +269,7 @@ async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> R
     Ok(snapshot)
 }
 
-fn failed_read(controller: &Controller, which: Loop, key: &Key, what: &str, error: &WriteError) -> Ended {
-    let _ = (controller, which);
+fn failed_read(key: &Key, what: &str, error: &WriteError) -> Ended {
     match error {
         WriteError::Throttled { after } => Ended::Throttled(*after),
         WriteError::Fenced => Ended::Fenced,
@@ -218,65 +294,50 @@ enum Round {
     Refused,
 }
 
-#[allow(clippy::too_many_arguments)] // what one round is made of; a struct would be built once, here
-async fn carry_out(
-    controller: &Controller,
+/// What one round of plan and apply is about.
+struct Sync<'a> {
+    controller: &'a Controller,
     which: Loop,
-    key: &Key,
-    plan: Plan,
-    standing: &[Arc<Slice>],
-    gaps_allowed: bool,
+    key: &'a Key,
     about: Regarding,
-    unknown_nodes: bool,
-) -> Round {
-    let Plan { writes, memory, reports, figures, .. } = plan;
-    controller.metrics.planned(which, key, &figures);
-    for report in &reports {
-        controller.recorder.record(which, &about, report);
-    }
-    let changed = controller.state(which, key, |state| state.changed.take());
-    let done = if unknown_nodes { SyncResult::Error } else { SyncResult::Success };
-    if writes.is_empty() {
-        controller.view.lock().remember(which, key, memory);
-        controller.metrics.wrote(which, &figures, 0);
-        return Round::Ended(Ended::Done(done));
-    }
-    let pending = writes.iter().filter_map(|write| write.slice.trigger_time()).min();
-    let count = writes.len();
-    let standing: Vec<Arc<Slice>> = standing.iter().filter(|slice| !slice.deleting).cloned().collect();
-    let applied = apply(controller, which, writes, &standing, gaps_allowed).await;
-    if applied.complete() {
-        controller.view.lock().remember(which, key, memory);
-        controller.metrics.wrote(which, &figures, count);
-        if let Some(changed) = changed {
-            controller.metrics.change_written(which, changed.elapsed());
-        }
-        return Round::Ended(Ended::Done(done));
-    }
-    keep_for_retry(controller, which, key, memory, pending, changed);
-    if !applied.taken.is_empty() && names_refused(controller, which, key, &applied.taken).await {
-        return Round::Refused;
-    }
-    Round::Ended(after_failure(controller, which, key, &about, applied).await)
+    /// Whether a live address may be absent: its Service is being deleted.
+    gaps_allowed: bool,
+    /// When the first change came that no sync has answered yet.
+    changed: Option<Instant>,
 }
 
-/// What a failed sync has seen stays seen, but its trigger time is still to be written.
-fn keep_for_retry(
-    controller: &Controller,
-    which: Loop,
-    key: &Key,
-    mut memory: Memory,
-    pending: Option<crate::model::Time>,
-    changed: Option<Instant>,
-) {
-    if let Some(trigger) = &mut memory.trigger {
-        trigger.pending = [trigger.pending, pending].into_iter().flatten().min();
-    }
-    controller.view.lock().remember(which, key, memory);
-    if let Some(changed) = changed {
-        controller.state(which, key, |state| {
-            state.changed = Some(state.changed.map_or(changed, |newer| newer.min(changed)));
-        });
+impl Sync<'_> {
+    async fn carry_out(&self, plan: Plan, standing: &[Arc<Slice>]) -> Round {
+        let Sync { controller, which, key, .. } = *self;
+        let if_it_fails = trigger::after_failure(&plan);
+        let Plan { writes, memory, reports, figures, unknown_nodes } = plan;
+        controller.metrics.of(which).observe_sync(key, &figures);
+        for report in &reports {
+            controller.recorder.record(which, &self.about, report);
+        }
+        let done = if unknown_nodes.is_empty() { SyncResult::Success } else { SyncResult::Error };
+        let count = writes.len();
+        let applied = if writes.is_empty() {
+            Applied::default()
+        } else {
+            let standing: Vec<Arc<Slice>> =
+                standing.iter().filter(|slice| !slice.deleting).cloned().collect();
+            apply(controller, which, writes, &standing, self.gaps_allowed).await
+        };
+        if applied.complete() {
+            controller.view.lock().remember(which, key, memory);
+            controller.metrics.of(which).slices_changed(&figures, count);
+            if let (Some(changed), true) = (self.changed, count > 0) {
+                controller.metrics.of(which).change_written(changed.elapsed());
+            }
+            return Round::Ended(Ended::Done(done));
+        }
+        // What a failed sync has seen stays seen, but its trigger time is still to be written.
+        controller.view.lock().remember(which, key, if_it_fails);
+        if !applied.taken.is_empty() && names_refused(controller, which, key, &applied.taken).await {
+            return Round::Refused;
+        }
+        Round::Ended(after_failure(controller, which, key, &self.about, applied).await)
     }
 }
 
@@ -303,7 +364,13 @@ async fn names_refused(controller: &Controller, which: Loop, key: &Key, taken: &
 }
 
 /// What follows from writes that did not all succeed.
-async fn after_failure(controller: &Controller, which: Loop, key: &Key, about: &Regarding, applied: Applied) -> Ended {
+async fn after_failure(
+    controller: &Controller,
+    which: Loop,
+    key: &Key,
+    about: &Regarding,
+    applied: Applied,
+) -> Ended {
     if applied.fenced {
         return Ended::Fenced;
     }
@@ -340,7 +407,8 @@ async fn after_failure(controller: &Controller, which: Loop, key: &Key, about: &
         report_failure(controller, which, about, &message);
         return Ended::Failed(message);
     }
-    if applied.conflicts.is_empty() && applied.gone == 0 && applied.taken.is_empty() && applied.held_back == 0 {
+    if applied.conflicts.is_empty() && applied.gone == 0 && applied.taken.is_empty() && applied.held_back == 0
+    {
         return Ended::Done(SyncResult::Success);
     }
     Ended::Stale
@@ -406,12 +474,13 @@ fn failure_message(operation: Operation, slice: &Slice, error: &WriteError, coun
 }
 
 fn report_failure(controller: &Controller, which: Loop, about: &Regarding, message: &str) {
-    let report = Report { warning: true, reason: "FailedToUpdateEndpointSlices", message: message.to_owned() };
+    let report =
+        Report { warning: true, reason: "FailedToUpdateEndpointSlices", message: message.to_owned() };
     controller.recorder.record(which, about, &report);
 }
 
 fn forget(controller: &Controller, which: Loop, key: &Key) {
     controller.view.lock().forget(which, key);
     controller.forget_state(which, key);
-    controller.metrics.forget(which, key);
+    controller.metrics.of(which).forget(key);
 }

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{After, Change, Listed, Map, Set, View, Wake};
+use super::bytes::Bytes;
+use super::{After, Change, Listed, Map, Set, View, Wake, in_order, is_another};
 use crate::model::{Endpoints, Key, Loop, Meta, Version};
 
 /// All Endpoints.
@@ -16,6 +17,9 @@ pub struct EndpointsView {
     read: Map<Key, Arc<Endpoints>>,
     pub(crate) version: Version,
     pub(crate) marked_version: Version,
+    // Versions went back: no row is what the next list shows, whatever its version.
+    restored: bool,
+    marked_restored: bool,
 }
 
 /// What is known of the Endpoints of a key.
@@ -51,17 +55,43 @@ impl EndpointsView {
 
     /// Whether exactly this uid and version is held.
     pub fn holds(&self, meta: &Meta) -> bool {
-        self.rows.get(&meta.key).is_some_and(|held| held.uid == meta.uid && held.version == meta.version)
+        !self.restored
+            && self
+                .rows
+                .get(&meta.key)
+                .is_some_and(|held| held.uid == meta.uid && held.version == meta.version)
     }
 
     /// Whether exactly this uid and version is held of those that the control plane writes.
     pub fn holds_marked(&self, meta: &Meta) -> bool {
-        self.marked.get(&meta.key) == Some(meta)
+        !self.marked_restored && self.marked.get(&meta.key) == Some(meta)
+    }
+
+    /// Whether the control plane writes the Endpoints of this key.
+    pub fn has_marked(&self, key: &Key) -> bool {
+        self.marked.contains_key(key)
+    }
+
+    /// How many whole objects are held.
+    pub fn rows_len(&self) -> usize {
+        self.rows.len()
     }
 
     /// How many of those that the control plane writes.
     pub fn marked_len(&self) -> usize {
         self.marked.len()
+    }
+
+    /// Bytes that the rows of both streams take, estimated.
+    pub fn bytes(&self) -> usize {
+        let mut bytes = Bytes::default();
+        for rows in [&self.rows, &self.read] {
+            bytes.map(rows);
+            rows.values().for_each(|endpoints| bytes.endpoints(endpoints));
+        }
+        bytes.map(&self.marked);
+        self.marked.values().for_each(|meta| bytes.meta(meta));
+        bytes.sum()
     }
 
     pub(crate) fn known(&self, key: &Key) -> Known {
@@ -78,14 +108,18 @@ impl EndpointsView {
 impl View {
     /// A change of Endpoints that the control plane's Endpoints controller did not write.
     pub fn endpoints(&mut self, change: Change<Endpoints>, wakes: &mut Vec<Wake>) {
+        let from = wakes.len();
         match change {
             Change::Replaced(listed, version) => {
                 self.endpoints.version = version;
+                self.endpoints.restored = false;
                 let mut vanished: Set<Key> = self.endpoints.rows.keys().cloned().collect();
                 for (meta, listed) in listed {
                     vanished.remove(&meta.key);
-                    if let Listed::Row(row) = listed {
-                        self.put_endpoints(row, wakes);
+                    match listed {
+                        Listed::Row(row) => self.put_endpoints(row, wakes),
+                        Listed::Undecodable => self.endpoints_are_undecodable(&meta, wakes),
+                        Listed::Unchanged => {}
                     }
                 }
                 vanished.into_iter().for_each(|key| self.drop_endpoints(&key, wakes));
@@ -100,16 +134,32 @@ impl View {
                     self.drop_endpoints(&meta.key, wakes);
                 }
             }
+            Change::Undecodable(meta) => {
+                self.endpoints.version = self.endpoints.version.max(meta.version);
+                self.endpoints_are_undecodable(&meta, wakes);
+            }
             Change::Bookmark(version) => self.endpoints.version = self.endpoints.version.max(version),
-            Change::Undecodable(_) | Change::Restored => {}
+            Change::Restored => {
+                self.endpoints.restored = true;
+                self.endpoints.read.clear();
+            }
+        }
+        in_order(wakes, from);
+    }
+
+    fn endpoints_are_undecodable(&mut self, meta: &Meta, wakes: &mut Vec<Wake>) {
+        if self.endpoints.rows.get(&meta.key).is_some_and(|held| is_another(meta, &held.uid)) {
+            self.drop_endpoints(&meta.key, wakes);
         }
     }
 
     /// A change of Endpoints that the control plane's Endpoints controller writes: their metadata.
     pub fn marked_endpoints(&mut self, change: Change<Meta>, wakes: &mut Vec<Wake>) {
+        let from = wakes.len();
         match change {
             Change::Replaced(listed, version) => {
                 self.endpoints.marked_version = version;
+                self.endpoints.marked_restored = false;
                 let mut vanished: Set<Key> = self.endpoints.marked.keys().cloned().collect();
                 for (meta, _) in listed {
                     vanished.remove(&meta.key);
@@ -130,14 +180,20 @@ impl View {
             Change::Bookmark(version) => {
                 self.endpoints.marked_version = self.endpoints.marked_version.max(version);
             }
-            Change::Restored => {}
+            Change::Restored => {
+                self.endpoints.marked_restored = true;
+                self.endpoints.read.clear();
+            }
         }
+        in_order(wakes, from);
     }
 
-    /// Endpoints that were read one by one. Older ones than what is known are ignored.
+    /// Endpoints that were read one by one. Older ones than what is known are ignored, and those that
+    /// the stream of metadata does not show: nothing would tell when they change.
     pub fn endpoints_were_read(&mut self, row: Endpoints) {
         let held = self.endpoints.read.get(&row.key);
-        if held.is_none_or(|held| held.version < row.version) {
+        if self.endpoints.marked.contains_key(&row.key) && held.is_none_or(|held| held.version < row.version)
+        {
             self.endpoints.read.insert(row.key.clone(), Arc::new(row));
         }
     }
@@ -152,7 +208,7 @@ impl View {
                 .get(&key)
                 .is_some_and(|new| Endpoints { version: new.version, ..(**old).clone() } == **new)
         });
-        if !unchanged && (concerned || old.is_none_or(|old| old.may_be_mirrored())) {
+        if !unchanged && (concerned || old.is_some_and(|old| old.may_be_mirrored())) {
             self.wake_endpoints(key, wakes);
         }
     }

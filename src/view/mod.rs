@@ -5,24 +5,32 @@
 //! handful of shared pointers. One lock round the whole view is enough: nothing here takes longer
 //! than the members of one Service, but a relist, which is one swap.
 
+mod bytes;
 mod endpoints;
+mod nodes;
+mod overlay;
 mod pods;
 mod services;
 mod slices;
 mod snapshot;
+mod track;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::model::snapshot::Memory;
-use crate::model::{Key, Loop, Meta, Node, Nodes, Settings, Text, Time, Version};
+use crate::model::{Key, Loop, Meta, Nodes, Settings, Time, Uid, Version};
+
+use bytes::Bytes;
 
 pub use endpoints::EndpointsView;
+pub use overlay::Answered;
 pub use pods::PodsView;
 pub use services::ServicesView;
 pub use slices::SlicesView;
 pub use snapshot::{MirrorState, NoPlan};
+pub use track::Delta;
 
 /// A map whose keys belong to tenants: seeded.
 pub(crate) type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -97,6 +105,8 @@ pub struct View {
     settings: Arc<Settings>,
     started: bool,
     epoch: Option<Time>,
+    // Counts changes of what endpoints take from Nodes.
+    placements: u64,
 }
 
 impl View {
@@ -113,6 +123,7 @@ impl View {
             settings: Arc::new(settings),
             started: false,
             epoch: None,
+            placements: 0,
         }
     }
 
@@ -143,6 +154,22 @@ impl View {
             || self.services.get(key).is_none_or(|service| service.selector.is_none())
     }
 
+    /// Slices of the selector loop whose Service is there but is not worked on: it has no selector (any
+    /// more), or is an ExternalName. They stay by design until somebody deletes them.
+    pub fn orphaned_slices(&self) -> usize {
+        let orphaned = |key: &Key| self.services.get(key).is_some_and(|service| !service.selects());
+        let counted = self.slices.counted(Loop::Selector);
+        counted.filter(|(key, _)| orphaned(key)).map(|(_, count)| count).sum()
+    }
+
+    /// Bytes that the Nodes take, estimated.
+    pub fn nodes_bytes(&self) -> usize {
+        let mut bytes = Bytes::default();
+        bytes.map(&self.nodes);
+        self.nodes.values().for_each(|node| bytes.node(node));
+        bytes.sum()
+    }
+
     /// Which memory belongs to the loop.
     fn memory_of(&mut self, which: Loop) -> &mut Map<Key, Memory> {
         &mut self.memories[which as usize]
@@ -162,81 +189,22 @@ impl View {
     pub fn forget(&mut self, which: Loop, key: &Key) {
         self.memory_of(which).remove(key);
     }
+}
 
-    /// A change of a Node. A Service hears of a Node that appears or changes its zone, since its
-    /// endpoints are made with it, but not of one that vanishes: its Pods may well be alive.
-    pub fn node(&mut self, change: Change<Node>, wakes: &mut Vec<Wake>) {
-        match change {
-            Change::Replaced(listed, version) => {
-                self.nodes_version = version;
-                self.replace_nodes(listed, wakes);
-            }
-            Change::Upserted(meta, node) => {
-                self.nodes_version = self.nodes_version.max(meta.version);
-                let name = Text::new(&node.key.name);
-                let old = self.nodes.get(&name);
-                if old.is_some_and(|old| old.same_row(&node)) {
-                    return;
-                }
-                let placement_changed = old.is_none_or(|old| old.zone != node.zone);
-                Arc::make_mut(&mut self.nodes).insert(name.clone(), Arc::new(node));
-                if placement_changed {
-                    self.wake_node(&name, wakes);
-                }
-            }
-            Change::Deleted(meta) => {
-                self.nodes_version = self.nodes_version.max(meta.version);
-                let name = Text::new(&meta.key.name);
-                if self.nodes.get(&name).is_some_and(|held| held.uid == meta.uid) {
-                    Arc::make_mut(&mut self.nodes).remove(&name);
-                }
-            }
-            Change::Bookmark(version) => self.nodes_version = self.nodes_version.max(version),
-            Change::Undecodable(_) | Change::Restored => {}
-        }
+/// Puts the wakes of one change in a fixed order, each once: hash maps have none.
+pub(crate) fn in_order(wakes: &mut Vec<Wake>, from: usize) {
+    if wakes.len() > from + 1 {
+        let mut new = wakes.split_off(from);
+        new.sort();
+        new.dedup();
+        wakes.append(&mut new);
     }
+}
 
-    fn replace_nodes(&mut self, listed: Vec<(Meta, Listed<Node>)>, wakes: &mut Vec<Wake>) {
-        let old = std::mem::take(&mut self.nodes);
-        let mut new = Nodes::default();
-        for (meta, listed) in listed {
-            let name = Text::new(&meta.key.name);
-            let held = old.get(&name);
-            let row = match listed {
-                Listed::Row(node) => match held {
-                    Some(held) if held.same_row(&node) => Arc::clone(held),
-                    _ => Arc::new(node),
-                },
-                Listed::Undecodable | Listed::Unchanged => match held {
-                    Some(held) => Arc::clone(held),
-                    None => continue,
-                },
-            };
-            new.insert(name, row);
-        }
-        let changed: BTreeSet<Text> = new
-            .iter()
-            .filter(|(name, node)| old.get(*name).is_none_or(|held| held.zone != node.zone))
-            .map(|(name, _)| name.clone())
-            .collect();
-        self.nodes = Arc::new(new);
-        if self.started {
-            changed.iter().for_each(|name| self.wake_node(name, wakes));
-        }
-    }
-
-    fn wake_node(&self, name: &Text, wakes: &mut Vec<Wake>) {
-        if !self.started {
-            return;
-        }
-        let mut keys = BTreeSet::new();
-        for pod in self.pods.on_node(name) {
-            self.services.matching(&pod.key.namespace, &pod.labels, |key| {
-                keys.insert(key.clone());
-            });
-        }
-        wakes.extend(keys.into_iter().map(|key| Wake { which: Loop::Selector, key, after: After::Now }));
-    }
+/// Whether what cannot be decoded is another object than the one that is held under its name: that
+/// one is gone then, and its row must not stay.
+pub(crate) fn is_another(undecodable: &Meta, held: &Uid) -> bool {
+    !undecodable.uid.is_empty() && undecodable.uid != *held
 }
 
 /// Removes a member from an index and the index line with its last member.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::bytes::Bytes;
 use super::services::Pair;
-use super::{After, Change, Listed, Map, Set, View, Wake, unfile};
+use super::{After, Change, Listed, Map, Set, View, Wake, in_order, is_another, unfile};
 use crate::model::{Key, Labels, Loop, Meta, Pod, Text, Version};
 
 /// A place in the table of Pods: four bytes in every index instead of a name.
@@ -22,16 +23,19 @@ pub struct PodsView {
     by_node: Map<Text, Set<PodId>>,
     count: usize,
     pub(crate) version: Version,
+    // Versions went back: no row is what the next list shows, whatever its version.
+    restored: bool,
 }
 
 impl PodsView {
-    fn id(&self, key: &Key) -> Option<PodId> {
+    /// The place of this key's Pod.
+    pub(crate) fn place(&self, key: &Key) -> Option<PodId> {
         self.by_key.get(&key.namespace)?.get(&key.name).copied()
     }
 
     /// The Pod of this key.
     pub fn get(&self, key: &Key) -> Option<&Arc<Pod>> {
-        self.row(self.id(key)?)
+        self.row(self.place(key)?)
     }
 
     pub(crate) fn row(&self, id: PodId) -> Option<&Arc<Pod>> {
@@ -50,7 +54,23 @@ impl PodsView {
 
     /// Whether exactly this uid and version is held.
     pub fn holds(&self, meta: &Meta) -> bool {
-        self.get(&meta.key).is_some_and(|held| held.uid == meta.uid && held.version == meta.version)
+        !self.restored
+            && self.get(&meta.key).is_some_and(|held| held.uid == meta.uid && held.version == meta.version)
+    }
+
+    /// Bytes that the rows and their indexes take, estimated.
+    pub fn bytes(&self) -> usize {
+        let mut bytes = Bytes::default();
+        bytes.vec::<Option<Arc<Pod>>>(self.rows.capacity());
+        bytes.vec::<PodId>(self.free.capacity());
+        self.rows.iter().flatten().for_each(|pod| bytes.pod(pod));
+        bytes.map(&self.by_key);
+        self.by_key.values().for_each(|names| bytes.map(names));
+        bytes.map(&self.by_pair);
+        self.by_pair.values().for_each(|pods| bytes.set(pods));
+        bytes.map(&self.by_node);
+        self.by_node.values().for_each(|pods| bytes.set(pods));
+        bytes.sum()
     }
 
     pub(crate) fn with_pair(&self, pair: &Pair) -> impl ExactSizeIterator<Item = &PodId> {
@@ -131,21 +151,12 @@ impl PodsView {
 impl View {
     /// A change of a Pod.
     pub fn pod(&mut self, change: Change<Pod>, wakes: &mut Vec<Wake>) {
+        let from = wakes.len();
         match change {
             Change::Replaced(listed, version) => {
                 self.pods.version = version;
-                let mut vanished: Set<PodId> = (0..self.pods.rows.len() as PodId).collect();
-                for (meta, _) in &listed {
-                    if let Some(id) = self.pods.id(&meta.key) {
-                        vanished.remove(&id);
-                    }
-                }
-                vanished.into_iter().for_each(|id| self.drop_pod(id, wakes));
-                for (_, listed) in listed {
-                    if let Listed::Row(pod) = listed {
-                        self.put_pod(pod, wakes);
-                    }
-                }
+                self.pods.restored = false;
+                self.replace_pods(listed, wakes);
             }
             Change::Upserted(meta, pod) => {
                 self.pods.version = self.pods.version.max(meta.version);
@@ -153,68 +164,108 @@ impl View {
             }
             Change::Deleted(meta) => {
                 self.pods.version = self.pods.version.max(meta.version);
-                if let Some(id) = self.pods.id(&meta.key)
+                if let Some(id) = self.pods.place(&meta.key)
                     && self.pods.row(id).is_some_and(|held| held.uid == meta.uid)
                 {
                     self.drop_pod(id, wakes);
                 }
             }
+            Change::Undecodable(meta) => {
+                self.pods.version = self.pods.version.max(meta.version);
+                self.pod_is_undecodable(&meta, wakes);
+            }
             Change::Bookmark(version) => self.pods.version = self.pods.version.max(version),
-            Change::Undecodable(_) | Change::Restored => {}
+            Change::Restored => self.pods.restored = true,
+        }
+        in_order(wakes, from);
+    }
+
+    fn replace_pods(&mut self, listed: Vec<(Meta, Listed<Pod>)>, wakes: &mut Vec<Wake>) {
+        let mut vanished: Set<PodId> = (0..self.pods.rows.len() as PodId).collect();
+        for (meta, _) in &listed {
+            if let Some(id) = self.pods.place(&meta.key) {
+                vanished.remove(&id);
+            }
+        }
+        vanished.into_iter().for_each(|id| self.drop_pod(id, wakes));
+        for (meta, listed) in listed {
+            match listed {
+                Listed::Row(pod) => self.put_pod(pod, wakes),
+                Listed::Undecodable => self.pod_is_undecodable(&meta, wakes),
+                Listed::Unchanged => {}
+            }
+        }
+    }
+
+    fn pod_is_undecodable(&mut self, meta: &Meta, wakes: &mut Vec<Wake>) {
+        if let Some(id) = self.pods.place(&meta.key)
+            && self.pods.row(id).is_some_and(|held| is_another(meta, &held.uid))
+        {
+            self.drop_pod(id, wakes);
         }
     }
 
     fn put_pod(&mut self, pod: Pod, wakes: &mut Vec<Wake>) {
         let pod = Arc::new(pod);
-        let Some(id) = self.pods.id(&pod.key) else {
+        let Some(id) = self.pods.place(&pod.key) else {
             let id = self.pods.insert(Arc::clone(&pod));
-            let mut keys = Vec::new();
-            self.services.matching(&pod.key.namespace, &pod.labels, |key| keys.push(key.clone()));
-            for key in keys {
+            for key in self.selecting(&pod) {
                 self.services.join(&key, id);
-                self.wake_pod(key, wakes);
+                self.wake_pod(&key, &pod, wakes);
             }
             return;
         };
         let Some(old) = self.pods.replace(id, Arc::clone(&pod)) else { return };
+        if old.same_row(&pod) {
+            return;
+        }
         let changed = endpoint_changed(&old, &pod);
         if old.labels.same(&pod.labels) {
-            if changed {
-                let mut keys = Vec::new();
-                self.services.matching(&pod.key.namespace, &pod.labels, |key| keys.push(key.clone()));
-                keys.into_iter().for_each(|key| self.wake_pod(key, wakes));
+            for key in self.selecting(&pod) {
+                self.touch(&key, &pod.key.name);
+                if changed {
+                    self.wake_pod(&key, &pod, wakes);
+                }
             }
             return;
         }
-        let (mut before, mut after) = (Set::<Key>::default(), Set::<Key>::default());
-        self.services.matching(&pod.key.namespace, &old.labels, |key| drop(before.insert(key.clone())));
-        self.services.matching(&pod.key.namespace, &pod.labels, |key| drop(after.insert(key.clone())));
+        let before: Set<Key> = self.selecting(&old).into_iter().collect();
+        let after: Set<Key> = self.selecting(&pod).into_iter().collect();
         for key in before.difference(&after) {
             self.services.leave(key, id);
-            self.wake_pod(key.clone(), wakes);
+            self.wake_pod(key, &pod, wakes);
         }
         for key in after.difference(&before) {
             self.services.join(key, id);
-            self.wake_pod(key.clone(), wakes);
+            self.wake_pod(key, &pod, wakes);
         }
-        if changed {
-            before.intersection(&after).for_each(|key| self.wake_pod(key.clone(), wakes));
+        for key in before.intersection(&after) {
+            self.touch(key, &pod.key.name);
+            if changed {
+                self.wake_pod(key, &pod, wakes);
+            }
         }
     }
 
     fn drop_pod(&mut self, id: PodId, wakes: &mut Vec<Wake>) {
         let Some(old) = self.pods.remove(id) else { return };
-        let mut keys = Vec::new();
-        self.services.matching(&old.key.namespace, &old.labels, |key| keys.push(key.clone()));
-        for key in keys {
+        for key in self.selecting(&old) {
             self.services.leave(&key, id);
-            self.wake_pod(key, wakes);
+            self.wake_pod(&key, &old, wakes);
         }
     }
 
-    fn wake_pod(&self, key: Key, wakes: &mut Vec<Wake>) {
+    /// The Services that select a Pod.
+    fn selecting(&self, pod: &Pod) -> Vec<Key> {
+        let mut keys = Vec::new();
+        self.services.matching(&pod.key.namespace, &pod.labels, |key| keys.push(key.clone()));
+        keys
+    }
+
+    fn wake_pod(&mut self, key: &Key, pod: &Pod, wakes: &mut Vec<Wake>) {
+        self.touch(key, &pod.key.name);
         if self.started {
-            wakes.push(Wake { which: Loop::Selector, key, after: After::PodBatch });
+            wakes.push(Wake { which: Loop::Selector, key: key.clone(), after: After::PodBatch });
         }
     }
 }

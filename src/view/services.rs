@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use super::bytes::Bytes;
 use super::pods::PodId;
-use super::{After, Change, Listed, Map, Set, View, Wake, unfile};
-use crate::model::{Key, Labels, Loop, Meta, Service, Text, Version};
+use super::track::Track;
+use super::{After, Change, Listed, Map, Set, View, Wake, in_order, is_another, unfile};
+use crate::model::{Key, Labels, Loop, Meta, Service, Text, TopologyMode, Version};
 
 /// A label pair in a namespace.
 pub(crate) type Pair = (Text, Text, Text);
@@ -15,6 +17,7 @@ pub struct Selected {
     pub(crate) service: Arc<Service>,
     pub(crate) members: Set<PodId>,
     filed_under: Option<Pair>,
+    pub(crate) track: Option<Box<Track>>,
 }
 
 /// All Services.
@@ -23,7 +26,10 @@ pub struct ServicesView {
     all: Map<Key, Selected>,
     // A Service stands under the pair of its selector with the fewest Services and Pods when it came.
     by_pair: Map<Pair, Set<Key>>,
+    in_mode_auto: Set<Key>,
     pub(crate) version: Version,
+    // Versions went back: no row is what the next list shows, whatever its version.
+    restored: bool,
 }
 
 impl ServicesView {
@@ -35,6 +41,10 @@ impl ServicesView {
     /// The Service with its members.
     pub(crate) fn selected(&self, key: &Key) -> Option<&Selected> {
         self.all.get(key)
+    }
+
+    pub(crate) fn selected_mut(&mut self, key: &Key) -> Option<&mut Selected> {
+        self.all.get_mut(key)
     }
 
     /// Keys of all Services that the selector loop works on.
@@ -54,7 +64,21 @@ impl ServicesView {
 
     /// Whether exactly this uid and version is held.
     pub fn holds(&self, meta: &Meta) -> bool {
-        self.get(&meta.key).is_some_and(|held| held.uid == meta.uid && held.version == meta.version)
+        !self.restored
+            && self.get(&meta.key).is_some_and(|held| held.uid == meta.uid && held.version == meta.version)
+    }
+
+    /// Bytes that the rows, their members and indexes take, estimated.
+    pub fn bytes(&self) -> usize {
+        let mut bytes = Bytes::default();
+        bytes.map(&self.all);
+        for held in self.all.values() {
+            bytes.service(&held.service);
+            bytes.set(&held.members);
+        }
+        bytes.map(&self.by_pair);
+        self.by_pair.values().for_each(|keys| bytes.set(keys));
+        bytes.sum()
     }
 
     /// Calls `found` with every Service that selects these labels.
@@ -72,6 +96,19 @@ impl ServicesView {
         }
     }
 
+    /// Services whose hints depend on all Nodes.
+    pub(crate) fn in_mode_auto(&self) -> impl Iterator<Item = &Key> {
+        self.in_mode_auto.iter()
+    }
+
+    fn note_mode(&mut self, service: &Service) {
+        if service.selects() && service.topology_mode == TopologyMode::Auto {
+            self.in_mode_auto.insert(service.key.clone());
+        } else {
+            self.in_mode_auto.remove(&service.key);
+        }
+    }
+
     pub(crate) fn join(&mut self, key: &Key, pod: PodId) {
         if let Some(held) = self.all.get_mut(key) {
             held.members.insert(pod);
@@ -86,6 +123,7 @@ impl ServicesView {
 
     fn remove(&mut self, key: &Key) -> Option<Arc<Service>> {
         let held = self.all.remove(key)?;
+        self.in_mode_auto.remove(key);
         if let Some(pair) = &held.filed_under {
             unfile(&mut self.by_pair, pair, key);
         }
@@ -96,14 +134,18 @@ impl ServicesView {
 impl View {
     /// A change of a Service.
     pub fn service(&mut self, change: Change<Service>, wakes: &mut Vec<Wake>) {
+        let from = wakes.len();
         match change {
             Change::Replaced(listed, version) => {
                 self.services.version = version;
+                self.services.restored = false;
                 let mut vanished: Set<Key> = self.services.all.keys().cloned().collect();
                 for (meta, listed) in listed {
                     vanished.remove(&meta.key);
-                    if let Listed::Row(service) = listed {
-                        self.put_service(service, wakes);
+                    match listed {
+                        Listed::Row(service) => self.put_service(service, wakes),
+                        Listed::Undecodable => self.service_is_undecodable(&meta, wakes),
+                        Listed::Unchanged => {}
                     }
                 }
                 for key in vanished {
@@ -120,14 +162,29 @@ impl View {
                     self.drop_service(&meta.key, wakes);
                 }
             }
+            Change::Undecodable(meta) => {
+                self.services.version = self.services.version.max(meta.version);
+                self.service_is_undecodable(&meta, wakes);
+            }
             Change::Bookmark(version) => self.services.version = self.services.version.max(version),
-            Change::Undecodable(_) | Change::Restored => {}
+            Change::Restored => self.services.restored = true,
+        }
+        in_order(wakes, from);
+    }
+
+    fn service_is_undecodable(&mut self, meta: &Meta, wakes: &mut Vec<Wake>) {
+        if self.services.get(&meta.key).is_some_and(|held| is_another(meta, &held.uid)) {
+            self.drop_service(&meta.key, wakes);
         }
     }
 
     fn put_service(&mut self, service: Service, wakes: &mut Vec<Wake>) {
         let key = service.key.clone();
         let service = Arc::new(service);
+        if self.services.get(&key).is_some_and(|held| held.uid != service.uid) {
+            // What is remembered was of another Service.
+            self.forget(Loop::Selector, &key);
+        }
         let old = match self.services.all.get_mut(&key) {
             Some(held) if held.service.same_row(&service) => {
                 held.service = service;
@@ -135,6 +192,7 @@ impl View {
             }
             Some(held) if selection(&held.service) == selection(&service) => {
                 let old = std::mem::replace(&mut held.service, Arc::clone(&service));
+                self.services.note_mode(&service);
                 self.wake_service(&key, Some(&old), Some(&service), wakes);
                 return;
             }
@@ -155,14 +213,17 @@ impl View {
         if let Some(pair) = &filed_under {
             self.services.by_pair.entry(pair.clone()).or_default().insert(key.clone());
         }
-        self.services
-            .all
-            .insert(key.clone(), Selected { service: Arc::clone(&service), members, filed_under });
+        self.services.all.insert(
+            key.clone(),
+            Selected { service: Arc::clone(&service), members, filed_under, track: None },
+        );
+        self.services.note_mode(&service);
         self.wake_service(&key, old.as_deref(), Some(&service), wakes);
     }
 
     fn drop_service(&mut self, key: &Key, wakes: &mut Vec<Wake>) {
         if let Some(old) = self.services.remove(key) {
+            self.forget(Loop::Selector, key);
             self.wake_service(key, Some(&old), None, wakes);
         }
     }
@@ -174,7 +235,9 @@ impl View {
         wakes.push(Wake { which: Loop::Selector, key: key.clone(), after: After::Now });
         let has_selector = |service: &Service| service.selector.is_some();
         let mirroring = match (old, new) {
-            (Some(old), Some(new)) => has_selector(old) != has_selector(new) || old.uid != new.uid,
+            (Some(old), Some(new)) => {
+                has_selector(old) != has_selector(new) || !has_selector(new) && old.uid != new.uid
+            }
             (Some(one), None) | (None, Some(one)) => !has_selector(one),
             (None, None) => false,
         };

@@ -126,16 +126,12 @@ pub(crate) fn unanswered(error: &kube::Error) -> CallError {
 /// What rustls has against a certificate, in words that say what to do.
 fn distrust(error: &(dyn StdError + 'static)) -> Option<String> {
     use rustls::{AlertDescription, CertificateError, Error};
-    // hyper-rustls hands a failed handshake over inside an io::Error, which hides it from `source`.
-    let error = match error.downcast_ref::<std::io::Error>() {
-        Some(io) => io.get_ref()?.downcast_ref::<Error>()?,
-        None => error.downcast_ref::<Error>()?,
-    };
+    let error = error.downcast_ref::<Error>()?;
     Some(match error {
         Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             format!("the certificate of the API server has expired ({error})")
         }
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the certificate of the API server is not signed by the certificate authority that is configured"
                 .into()
         }
@@ -154,7 +150,15 @@ fn distrust(error: &(dyn StdError + 'static)) -> Option<String> {
 
 fn sources<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     // Bounded, in case somebody's `source` goes in circles.
-    std::iter::successors(Some(error), |e: &&'a (dyn StdError + 'static)| (*e).source()).take(16)
+    std::iter::successors(Some(error), |e: &&'a (dyn StdError + 'static)| cause(*e)).take(16)
+}
+
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    // The `source` of an io::Error leaves out the error that it wraps, and a failed handshake is wrapped so.
+    match error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 /// An error with what caused it. Many repeat their cause, some do not tell it.

@@ -148,3 +148,102 @@ fn change(line: &str) -> Option<LeaseChange> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::Response;
+    use kube::client::Body;
+    use parking_lot::Mutex;
+    use serde_json::json;
+
+    use super::*;
+
+    type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
+    /// A Lease whose API server always answers this.
+    fn lease(code: u16, body: &str) -> (KubeLease, Asked) {
+        let (asked, body) = (Asked::default(), body.to_owned());
+        let seen = Arc::clone(&asked);
+        let client = Client::new(
+            tower::service_fn(move |request: Request<Body>| {
+                let (seen, body) = (Arc::clone(&seen), body.clone());
+                async move {
+                    let what = format!("{} {}", request.method(), request.uri());
+                    let sent = request.into_body().collect_bytes().await.unwrap();
+                    seen.lock().push((what, serde_json::from_slice(&sent).unwrap_or_default()));
+                    let answer = Response::builder().status(code).body(Body::from(body.into_bytes()));
+                    answer.map_err(|e| e.to_string())
+                }
+            }),
+            "default",
+        );
+        (KubeLease::new(client, &LeaseConfig::new("kube-system", "lease", "me")), asked)
+    }
+
+    fn status(code: u16, reason: &str) -> String {
+        json!({"kind": "Status", "code": code, "reason": reason, "message": "no"}).to_string()
+    }
+
+    const ALL: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
+
+    #[tokio::test]
+    async fn a_missing_lease_is_told_from_a_failure() {
+        assert_eq!(lease(404, &status(404, "NotFound")).0.get().await, Ok(None));
+        let (api, asked) = lease(200, r#"{"metadata":{"name":"lease"}}"#);
+        assert_eq!(api.get().await, Ok(Some(json!({"metadata": {"name": "lease"}}))));
+        assert_eq!(asked.lock()[0].0, format!("GET {ALL}/lease"));
+        for (code, body) in [(500, status(500, "")), (403, status(403, "Forbidden")), (200, "<html>".into())]
+        {
+            assert!(matches!(lease(code, &body).0.get().await, Err(LeaseError::Failed { .. })), "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_by_somebody_else_is_a_conflict() {
+        let update =
+            |code, reason| async move { lease(code, &status(code, reason)).0.update(json!({})).await };
+        assert_eq!(update(409, "Conflict").await, Err(LeaseError::Conflict));
+        assert_eq!(update(404, "NotFound").await, Err(LeaseError::Conflict));
+        assert!(matches!(update(503, "").await, Err(LeaseError::Failed { .. })));
+        let create =
+            |code, reason| async move { lease(code, &status(code, reason)).0.create(json!({})).await };
+        assert_eq!(create(409, "AlreadyExists").await, Err(LeaseError::Conflict));
+        assert!(matches!(create(404, "NotFound").await, Err(LeaseError::Failed { .. })), "no such namespace");
+    }
+
+    #[tokio::test]
+    async fn the_lease_is_sent_whole() {
+        let (api, asked) = lease(200, r#"{"stored":true}"#);
+        let sent =
+            json!({"metadata": {"resourceVersion": "7", "labels": {"a": "b"}}, "spec": {"strategy": "x"}});
+        assert_eq!(api.update(sent.clone()).await, Ok(json!({"stored": true})));
+        assert_eq!(api.create(sent.clone()).await, Ok(json!({"stored": true})));
+        let asked = asked.lock().clone();
+        assert_eq!(
+            asked[0],
+            (format!("PUT {ALL}/lease?fieldManager=endpointslice-controller"), sent.clone())
+        );
+        assert_eq!(asked[1], (format!("POST {ALL}?fieldManager=endpointslice-controller"), sent));
+    }
+
+    #[tokio::test]
+    async fn a_watch_of_the_one_lease_shows_how_it_stands_and_that_it_goes() {
+        let lines = [
+            json!({"type": "ADDED", "object": {"n": 1}}),
+            json!({"type": "BOOKMARK", "object": {"n": 2}}),
+            json!({"type": "MODIFIED", "object": {"n": 3}}),
+            json!({"type": "DELETED", "object": {"n": 4}}),
+            json!({"type": "ERROR", "object": {"code": 410}}),
+        ];
+        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let (api, asked) = lease(200, &body);
+        let changes: Vec<LeaseChange> = api.watch().await.unwrap().collect().await;
+        let stands = |n| LeaseChange::Stands(json!({"n": n}));
+        assert_eq!(changes, [stands(1), stands(3), LeaseChange::Gone]);
+        let path = format!("GET {ALL}?watch=true&fieldSelector=metadata.name%3Dlease&timeoutSeconds=300");
+        assert_eq!(asked.lock()[0].0, path);
+        assert!(lease(403, &status(403, "Forbidden")).0.watch().await.is_err());
+    }
+}

@@ -7,11 +7,11 @@ use std::sync::{Arc, Weak};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
-use crate::control::Controller;
-use crate::control::write::{Deleted, Event, WriteError, Writer};
-use crate::model::{Endpoints, Key, Meta, Service, Slice, Uid, Version};
-use crate::plan::Operation;
-use crate::view::Change;
+use endpointslice_controller::control::Controller;
+use endpointslice_controller::control::write::{Deleted, Event, WriteError, Writer};
+use endpointslice_controller::model::{Endpoints, Key, Meta, Service, Slice, Uid, Version};
+use endpointslice_controller::plan::Operation;
+use endpointslice_controller::view::Change;
 
 /// What happens to a write instead of the ordinary.
 #[derive(Clone, Debug)]
@@ -110,7 +110,9 @@ impl Api {
                     state.pending.push_back(upserted(&new));
                     state.slices.insert(key.clone(), new);
                 }
-                None => state.pending.push_back(Change::Deleted(Meta { key: key.clone(), uid: old.uid, version })),
+                None => {
+                    state.pending.push_back(Change::Deleted(Meta { key: key.clone(), uid: old.uid, version }))
+                }
             }
         }
         self.deliver_unless_held();
