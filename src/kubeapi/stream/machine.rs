@@ -95,7 +95,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         (stream, StreamHandle { shared })
     }
 
-    /// Starts the stream in a task of its own. It ends with the runtime, or when the task is aborted.
+    /// A stream in a task of its own. It ends with the runtime, or when the task is aborted.
     pub fn spawn(
         config: StreamConfig,
         transport: Arc<dyn Transport>,
@@ -212,7 +212,8 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         Failure::Unreadable(error.to_string())
     }
 
-    /// One object of a list or a streaming list.
+    /// One object of a list or a streaming list. One without a readable name is left out: which row is
+    /// its old one cannot be known, and the others are not to wait for it.
     pub(super) fn read_object(&mut self, deciding: bool, object: &[u8]) -> Option<(Meta, Listed<D::Row>)> {
         let meta = match self.decoder.meta(object) {
             Ok(meta) => meta,
