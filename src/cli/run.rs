@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::config::{ElectionConfig, RunConfig};
 use super::feeds::Feeds;
 use crate::control::Controller;
-use crate::control::events::EventRecorder;
+use crate::control::events::{EventRecorder, EventSink};
 use crate::control::metrics::ControlMetrics;
 use crate::control::write::{Fence, NoElection, Writer};
 use crate::kubeapi::client::{Clients, Environment, Flags, own_namespace};
@@ -105,10 +105,12 @@ impl Parts {
         let settings = WriterConfig { qps: config.qps, burst: config.burst, ..WriterConfig::default() };
         let writer =
             Arc::new(KubeWriter::new(clients.writes.clone(), settings, fence, clients.metrics.clone()));
+        let (recorder, events) = EventRecorder::new(Arc::clone(&writer) as Arc<dyn EventSink>);
+        tokio::spawn(events.run());
         let controller = Controller::new(
             config.control.clone(),
             Arc::clone(&writer) as Arc<dyn Writer>,
-            EventRecorder::default(),
+            recorder,
             control,
         );
         Ok(Parts { clients, writer, controller, election, streams })

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::apply::{Applied, apply};
+use super::events::Object;
 use super::metrics::SyncResult;
 use super::queue::Priority;
-use super::write::{Regarding, WriteError};
+use super::write::WriteError;
 use super::{Controller, NAMES_REST};
-use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice};
+use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice, Version};
 use crate::plan::kept::{Kept, SelectorDelta, plan_changed};
 use crate::plan::{Operation, Plan, Report, mirror, selector, trigger};
 use crate::view::{Answered, Delta, MirrorState, NoPlan};
@@ -110,7 +111,7 @@ async fn sync_selector(controller: &Controller, key: &Key, changed: Option<Insta
             controller,
             which: Loop::Selector,
             key,
-            about: regarding_service(&snapshot.service),
+            about: About::service(&snapshot.service),
             gaps_allowed: snapshot.service.deleting,
             changed,
         };
@@ -165,7 +166,7 @@ async fn sync_in_place(controller: &Controller, key: &Key, changed: Option<Insta
         controller,
         which: Loop::Selector,
         key,
-        about: regarding_service(&service),
+        about: About::service(&service),
         gaps_allowed: service.deleting,
         changed,
     };
@@ -221,11 +222,13 @@ async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant
             controller,
             which: Loop::Mirroring,
             key,
-            about: Regarding {
-                api_version: "v1",
-                kind: "Endpoints",
-                key: key.clone(),
-                uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
+            about: About {
+                object: Object {
+                    api_version: "v1",
+                    kind: "Endpoints",
+                    key: key.clone(),
+                    uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
+                },
                 version: snapshot.endpoints.as_ref().map(|e| e.version).unwrap_or_default(),
             },
             gaps_allowed: snapshot.endpoints.as_ref().is_none_or(|endpoints| endpoints.deleting),
@@ -277,13 +280,25 @@ fn failed_read(key: &Key, what: &str, error: &WriteError) -> Ended {
     }
 }
 
-fn regarding_service(service: &Service) -> Regarding {
-    Regarding {
-        api_version: "v1",
-        kind: "Service",
-        key: service.key.clone(),
-        uid: service.uid.clone(),
-        version: service.version,
+/// What an Event of a sync is about.
+struct About {
+    object: Object,
+    version: Version,
+}
+
+impl About {
+    fn service(service: &Service) -> About {
+        let object =
+            Object { api_version: "v1", kind: "Service", key: service.key.clone(), uid: service.uid.clone() };
+        About { object, version: service.version }
+    }
+
+    fn report(&self, controller: &Controller, which: Loop, report: &Report) {
+        let component = match which {
+            Loop::Selector => "endpoint-slice-controller",
+            Loop::Mirroring => "endpoint-slice-mirroring-controller",
+        };
+        controller.recorder.record(self.object.clone(), self.version, report, component);
     }
 }
 
@@ -299,7 +314,7 @@ struct Sync<'a> {
     controller: &'a Controller,
     which: Loop,
     key: &'a Key,
-    about: Regarding,
+    about: About,
     /// Whether a live address may be absent: its Service is being deleted.
     gaps_allowed: bool,
     /// When the first change came that no sync has answered yet.
@@ -313,7 +328,7 @@ impl Sync<'_> {
         let Plan { writes, memory, reports, figures, unknown_nodes } = plan;
         controller.metrics.of(which).observe_sync(key, &figures);
         for report in &reports {
-            controller.recorder.record(which, &self.about, report);
+            self.about.report(controller, which, report);
         }
         let done = if unknown_nodes.is_empty() { SyncResult::Success } else { SyncResult::Error };
         let count = writes.len();
@@ -368,7 +383,7 @@ async fn after_failure(
     controller: &Controller,
     which: Loop,
     key: &Key,
-    about: &Regarding,
+    about: &About,
     applied: Applied,
 ) -> Ended {
     if applied.fenced {
@@ -473,10 +488,10 @@ fn failure_message(operation: Operation, slice: &Slice, error: &WriteError, coun
     format!("{} of slice {} failed: {error}{more}", operation.as_str(), slice.key)
 }
 
-fn report_failure(controller: &Controller, which: Loop, about: &Regarding, message: &str) {
+fn report_failure(controller: &Controller, which: Loop, about: &About, message: &str) {
     let report =
         Report { warning: true, reason: "FailedToUpdateEndpointSlices", message: message.to_owned() };
-    controller.recorder.record(which, about, &report);
+    about.report(controller, which, &report);
 }
 
 fn forget(controller: &Controller, which: Loop, key: &Key) {
