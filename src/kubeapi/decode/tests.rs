@@ -23,7 +23,7 @@ fn a_list_is_cut_into_the_same_objects_wherever_it_is_split() {
     for chunk in 1..=LIST.len() {
         let (objects, end) = split(LIST, chunk).unwrap();
         assert_eq!(
-            items,
+            objects,
             [r#"{"a":"}],\"{"}"#, r#"{"b":[1,{"c":"\\"}]}"#, "null", "7", r#""x,]""#],
             "{chunk}"
         );
