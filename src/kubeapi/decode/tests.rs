@@ -3,14 +3,14 @@ use crate::model::Uid;
 
 fn split(text: &str, chunk: usize) -> Result<(Vec<String>, ListEnd), SplitError> {
     let mut splitter = ListSplitter::default();
-    let mut items = Vec::new();
+    let mut objects = Vec::new();
     for chunk in text.as_bytes().chunks(chunk) {
         splitter.push(chunk);
-        while let Some(item) = splitter.next_item()? {
-            items.push(String::from_utf8_lossy(&item).into_owned());
+        while let Some(object) = splitter.next_object()? {
+            objects.push(String::from_utf8_lossy(&object).into_owned());
         }
     }
-    Ok((items, splitter.finish()?))
+    Ok((objects, splitter.finish()?))
 }
 
 const LIST: &str = r#" {"kind":"PodList", "apiVersion":"v1",
@@ -19,11 +19,11 @@ const LIST: &str = r#" {"kind":"PodList", "apiVersion":"v1",
 "#;
 
 #[test]
-fn a_list_is_cut_into_the_same_items_wherever_it_is_split() {
+fn a_list_is_cut_into_the_same_objects_wherever_it_is_split() {
     for chunk in 1..=LIST.len() {
-        let (items, end) = split(LIST, chunk).unwrap();
+        let (objects, end) = split(LIST, chunk).unwrap();
         assert_eq!(
-            items,
+            objects,
             [r#"{"a":"}],\"{"}"#, r#"{"b":[1,{"c":"\\"}]}"#, "null", "7", r#""x,]""#],
             "{chunk}"
         );
@@ -32,13 +32,13 @@ fn a_list_is_cut_into_the_same_items_wherever_it_is_split() {
 }
 
 #[test]
-fn no_more_than_one_item_is_held_back() {
+fn no_more_than_one_object_is_held_back() {
     let mut splitter = ListSplitter::default();
     splitter.push(br#"{"metadata":{"resourceVersion":"1"},"items":[{"a":1},{"b":"#);
-    assert_eq!(splitter.next_item().unwrap().as_deref(), Some(br#"{"a":1}"#.as_slice()));
-    assert_eq!(splitter.next_item(), Ok(None));
+    assert_eq!(splitter.next_object().unwrap().as_deref(), Some(br#"{"a":1}"#.as_slice()));
+    assert_eq!(splitter.next_object(), Ok(None));
     splitter.push(b"2}]}");
-    assert_eq!(splitter.next_item().unwrap().as_deref(), Some(br#"{"b":2}"#.as_slice()));
+    assert_eq!(splitter.next_object().unwrap().as_deref(), Some(br#"{"b":2}"#.as_slice()));
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn an_empty_list_may_be_null() {
         r#"{"metadata":{"resourceVersion":"5"},"items":null}"#,
         r#"{"items":[],"metadata":{"resourceVersion":"5"}}"#,
     ] {
-        let (items, end) = split(text, 3).unwrap();
-        assert!(items.is_empty() && end.items && end.version == 5 && end.next.is_none());
+        let (objects, end) = split(text, 3).unwrap();
+        assert!(objects.is_empty() && end.items && end.version == 5 && end.next.is_none());
     }
     let (_, end) = split(r#"{"kind":"Status"}"#, 100).unwrap();
     assert!(!end.items);

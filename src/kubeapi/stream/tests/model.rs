@@ -216,6 +216,10 @@ impl Model {
     }
 
     fn answer(&self, request: Request) {
+        // Given up meanwhile, for a list that somebody asked for.
+        if request.reply.is_closed() {
+            return;
+        }
         let mut cluster = self.0.lock();
         match cluster.fault() {
             Some(Some((0, _))) => return request.refuse_connection(),

@@ -51,16 +51,24 @@ async fn pitfall_4_one_bad_object_never_hides_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pitfall_4_a_line_that_is_not_json_costs_only_itself() {
-    let mut stage = Stage::new();
-    let watch = stage.server.begin(10, &[object("a", 5, "v")]).await;
-    watch.send("{\"type\":\"MODIFIED\",\"object\":{\"metadata\":\n");
-    watch.send(event("MODIFIED", r#"{"metadata":{"name":7}}"#));
-    watch.send(event("ADDED", &object("b", 12, "v")));
-    stage.handle.reached(12).await;
-    let relist = stage.server.list().await;
-    assert!(relist.is_not_older_than(12), "{}", relist.uri);
-    assert_eq!(stage.rows.names(), ["a", "b"]);
+async fn pitfall_4_an_event_that_cannot_be_read_is_made_up_for_by_a_list() {
+    for line in ["{\"type\":\"MODIFIED\",\"obj", r#"{"type":"ADDED","object":{"metadata":{"name":7}}}"#, "{}"]
+    {
+        let mut stage = Stage::new();
+        let watch = stage.server.begin(10, &[object("a", 5, "v")]).await;
+        watch.send(event("ADDED", &object("b", 12, "v")) + line + "\n" + &bookmark(14));
+        let relist = stage.server.list().await;
+        assert!(relist.is_not_older_than(12), "{}", relist.uri);
+        assert!(!stage.handle.healthy(), "an event was lost");
+        assert_eq!(stage.handle.version(), 12, "what came after the lost event was built on");
+        relist.answer(200, list(15, &[object("a", 5, "v"), object("b", 12, "v"), object("c", 14, "v")]));
+        let watch = stage.server.watch_at(15).await.accept();
+        watch.send(bookmark(16));
+        stage.handle.reached(16).await;
+        assert_eq!(stage.rows.names(), ["a", "b", "c"]);
+        assert!(stage.handle.healthy());
+        assert_eq!(stage.metric("endpointslice_decode_errors_total", None), 1.0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
