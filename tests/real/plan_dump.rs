@@ -1,7 +1,7 @@
 //! `plan -f` on a dump of a quiet cluster that kube-controller-manager runs finds nothing to write,
 //! and exactly one write when one label of one slice was changed in the dump.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -43,20 +43,27 @@ async fn a_dump_of_a_quiet_cluster_needs_no_write_and_an_edited_label_exactly_on
     assert_eq!(planned(&file), Vec::<Value>::new());
 
     let mut draw = Draw::new(SEED);
-    for index in quiet_cluster::some_slices(&dump, &mut draw, EDITED) {
-        let mut edited = dump.clone();
-        let metadata = &mut edited["items"][index]["metadata"];
-        metadata["labels"]["edited-by-hand"] = json!("yes");
-        let (namespace, name) = (metadata["namespace"].clone(), metadata["name"].clone());
-        let edited_file = scratch().join("edited.json");
-        std::fs::write(&edited_file, edited.to_string()).expect("write the edited dump");
-        let writes = planned(&edited_file);
+    let (kept, left_behind) = quiet_cluster::some_slices(&dump, &mut draw, EDITED);
+    for index in kept {
+        let writes = planned(&edited(&dump, index));
         assert_eq!(writes.len(), 1, "{writes:#?}");
+        let metadata = &dump["items"][index]["metadata"];
         assert_eq!(
             (&writes[0]["operation"], &writes[0]["namespace"], &writes[0]["name"]),
-            (&json!("update"), &namespace, &name)
+            (&json!("update"), &metadata["namespace"], &metadata["name"])
         );
     }
+    // Nobody looks after the slices of a Service whose selector was removed.
+    assert_eq!(planned(&edited(&dump, left_behind)), Vec::<Value>::new());
+}
+
+/// A file with the dump in which one slice has one more label.
+fn edited(dump: &Value, index: usize) -> PathBuf {
+    let mut dump = dump.clone();
+    dump["items"][index]["metadata"]["labels"]["edited-by-hand"] = json!("yes");
+    let file = scratch().join("edited.json");
+    std::fs::write(&file, dump.to_string()).expect("write the edited dump");
+    file
 }
 
 /// The writes that `plan -f FILE --output json` prints: objects with operation, namespace and name.

@@ -103,11 +103,12 @@ fn mirrored(draw: &mut Draw, name: &str) -> Objects {
     for subset in 0..draw.between(1, 3) {
         let ready: Vec<Value> = (0..draw.between(1, 3)).map(|_| endpoint_address(draw)).collect();
         let not_ready: Vec<Value> = (0..draw.between(0, 2)).map(|_| endpoint_address(draw)).collect();
-        let mut ports = vec![json!({"name": "http", "port": 8080 + subset, "protocol": "TCP"})];
+        // The peer takes ports with appProtocol in two subsets for different ones (it compares the
+        // pointers), so only a port that no other subset has bears one.
+        let http = json!({"name": "http", "port": 8080 + subset, "protocol": "TCP", "appProtocol": "http"});
+        let mut ports = vec![http];
         if draw.one_in(2) {
-            ports.push(
-                json!({"name": "dns", "port": 53, "protocol": "UDP", "appProtocol": "example.org/dns"}),
-            );
+            ports.push(json!({"name": "dns", "port": 53, "protocol": "UDP"}));
         }
         subsets.push(json!({"addresses": ready, "notReadyAddresses": not_ready, "ports": ports}));
     }

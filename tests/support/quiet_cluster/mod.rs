@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use rand::Rng;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
 use super::api::Api;
@@ -254,7 +254,15 @@ pub fn print_coverage(table: &BTreeMap<String, Covered>) {
     line("all", sum.map(|number| number.to_string()));
 }
 
-/// A few of the slices, so that a test tries more than one.
-pub fn some_slices(dump: &Value, draw: &mut Draw, count: usize) -> Vec<usize> {
-    slices(dump).choose_multiple(&mut draw.random, count).copied().collect()
+/// A few of the slices that a controller looks after, so that a test tries more than one; and, apart,
+/// one that was left behind when the selector of its Service was removed.
+pub fn some_slices(dump: &Value, draw: &mut Draw, count: usize) -> (Vec<usize>, usize) {
+    let left_behind = |index: &usize| {
+        let labels = &dump["items"][*index]["metadata"]["labels"];
+        labels[SERVICE_NAME].as_str().is_some_and(|service| service.starts_with("selector-removed-"))
+    };
+    let (left, mut kept): (Vec<usize>, Vec<usize>) = slices(dump).into_iter().partition(left_behind);
+    kept.shuffle(&mut draw.random);
+    kept.truncate(count);
+    (kept, *left.first().expect("a Service whose selector was removed"))
 }

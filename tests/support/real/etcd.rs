@@ -103,7 +103,7 @@ fn launch(programs: &Programs, client: u16, peer: u16, attempt: u32, folder: &Pa
     command
         .args(["--name=stage", "--unsafe-no-fsync", "--log-level=warn"])
         .arg(format!("--quota-backend-bytes={QUOTA}"))
-        .arg(format!("--data-dir={}", scratch().join(format!("etcd-{client}")).display()))
+        .arg(format!("--data-dir={}", folder.display()))
         .arg(format!("--listen-client-urls={client_url}"))
         .arg(format!("--advertise-client-urls={client_url}"))
         .arg(format!("--listen-peer-urls={peer_url}"))
