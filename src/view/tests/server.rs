@@ -142,6 +142,7 @@ enum Move {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a few at a time
 enum Request {
     Create(Slice),
     Update { base: Slice, slice: Slice },
@@ -149,6 +150,7 @@ enum Request {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a few at a time
 enum Reply {
     Stored(Slice),
     Deleted,
