@@ -1,12 +1,12 @@
 //! What a plan is made from: an immutable picture of everything that one key's decision needs,
 //! memory included.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{Endpoints, Key, Nodes, Pod, Service, Slice, Time};
+use super::{Endpoints, Key, Nodes, Pod, PodTimes, Service, Slice, Time};
 
 /// The planning settings, from the flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Default for Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TriggerMemory {
     /// Transition times already seen, by Pod name.
-    pub pods: BTreeMap<SmolStr, Time>,
+    pub pods: PodTimes,
     /// The Service's creation time already seen.
     pub service: Option<Time>,
     /// A trigger that was due to be written when a write failed: kept for the retry.

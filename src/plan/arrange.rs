@@ -6,6 +6,19 @@
 
 use smol_str::SmolStr;
 
+use super::fill;
+
+mod order;
+mod pairing;
+mod seating;
+mod stakes;
+mod steps;
+
+use order::order;
+use pairing::{Preference, pair};
+use seating::seat;
+use stakes::Stakes;
+
 /// An endpoint's identity (addresses, hostname, target namespace and name) as a number: equal
 /// identities have equal numbers, in old slices and in what is desired.
 pub type Identity = u32;
@@ -18,6 +31,9 @@ pub type PortName = u32;
 
 /// The port name of a slice without ports.
 pub const NO_PORTS: PortName = 0;
+
+/// The API server accepts no slice with more endpoints.
+pub const LARGEST: usize = 1000;
 
 /// A desired endpoint. Each identity is desired in exactly one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,3 +133,56 @@ pub enum Step {
         slice: usize,
     },
 }
+
+/// The writes that bring the slices of one address type to what is desired, in order. Empty when
+/// all stands as it should; slices that are not named stay as they are.
+///
+/// A member of a [`Step::Update`] that the update's group does not want is taken from the slice
+/// as it stands: the slice is written twice, and that is the first time.
+///
+/// 1. The numbers are those of the three steps ([`super::fill`]).
+/// 2. Creates are paired with deletes so that most endpoints stay where they are. If the order
+///    that comes of it needs extra writes, it is tried once more with as few live endpoints as
+///    possible thrown out.
+/// 3. Slices are written in an order in which nobody is thrown out who has no other place yet.
+/// 4. Where there is no such order, an extra write breaks the cycle.
+/// 5. Deletes come last.
+/// 6. The order fixes who goes where.
+pub fn arrange(problem: &Problem) -> Vec<Step> {
+    if !problem.slices.is_sorted_by(|a, b| a.name <= b.name) {
+        return arrange_unsorted(problem);
+    }
+    let numbers = fill::count(problem); // 1.
+    let stakes = Stakes::new(problem, &numbers);
+    let attempt = |preference| {
+        let recycled = pair(problem, &numbers, &stakes, preference); // 2.
+        order(problem, &numbers, &stakes, &recycled) // 3., 4., 5.
+    };
+    let mut chosen = attempt(Preference::MostStaying);
+    if chosen.extra > 0 {
+        let other = attempt(Preference::FewestThrownOut);
+        if other.extra < chosen.extra {
+            chosen = other;
+        }
+    }
+    let taken = seat(problem, &stakes, &chosen); // 6.
+    steps::list(problem, &numbers, &stakes, &chosen, &taken)
+}
+
+/// Ties go by name, so slices are looked at in the order of their names.
+fn arrange_unsorted(problem: &Problem) -> Vec<Step> {
+    let mut positions: Vec<usize> = (0..problem.slices.len()).collect();
+    positions.sort_by(|a, b| problem.slices[*a].name.cmp(&problem.slices[*b].name));
+    let slices = positions.iter().map(|at| problem.slices[*at].clone()).collect();
+    let mut steps = arrange(&Problem { slices, ..problem.clone() });
+    for step in &mut steps {
+        match step {
+            Step::Update { slice, .. } | Step::Delete { slice } => *slice = positions[*slice],
+            Step::Create { .. } => {}
+        }
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests;

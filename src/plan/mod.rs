@@ -9,6 +9,7 @@ pub mod arrange;
 pub mod endpoint;
 pub mod fill;
 pub mod hints;
+pub mod kept;
 pub mod labels;
 pub mod mirror;
 pub mod names;

@@ -67,6 +67,16 @@ impl EndpointsView {
         !self.marked_restored && self.marked.get(&meta.key) == Some(meta)
     }
 
+    /// Whether the control plane writes the Endpoints of this key.
+    pub fn has_marked(&self, key: &Key) -> bool {
+        self.marked.contains_key(key)
+    }
+
+    /// How many whole objects are held.
+    pub fn rows_len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// How many of those that the control plane writes.
     pub fn marked_len(&self) -> usize {
         self.marked.len()

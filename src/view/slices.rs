@@ -84,6 +84,10 @@ impl SlicesView {
         self.by_service[which as usize].iter().map(|(key, slices)| (key, slices.len()))
     }
 
+    pub(crate) fn by_name(&self, which: Loop, key: &Key) -> Option<&BTreeMap<SmolStr, Arc<Slice>>> {
+        self.by_service[which as usize].get(key)
+    }
+
     /// The Service's slices of this loop, by name.
     pub fn of(&self, which: Loop, key: &Key) -> Vec<Arc<Slice>> {
         self.by_service[which as usize]

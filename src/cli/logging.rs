@@ -1,0 +1,24 @@
+//! The log: to stderr, text or JSON lines, silent when nothing changes.
+
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt;
+
+use super::config::Logging;
+
+/// Starts the log of this process.
+pub fn start(logging: Logging) {
+    let level = match logging.verbosity {
+        0 | 1 => LevelFilter::INFO,
+        2 | 3 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    // Libraries stay silent below warnings whatever is asked of us: their events are not about the cluster.
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("endpointslice_controller", level);
+    use tracing_subscriber::prelude::*;
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines =
+        if logging.json { lines.json().flatten_event(true).boxed() } else { lines.with_ansi(false).boxed() };
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+}

@@ -1,0 +1,120 @@
+//! Printing plans: a table for people, JSON and YAML for programs.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Format, PlanError, PlannedWrite};
+use crate::model::{Port, Slice, wire};
+
+/// Addresses that a table shows of a slice.
+const ADDRESSES_SHOWN: usize = 3;
+const NONE: &str = "<none>";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    writes: Vec<WriteDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct WriteDocument<'a> {
+    operation: &'static str,
+    #[serde(rename = "loop")]
+    which: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+    slice: Value,
+}
+
+/// The text of these writes, ended by a line feed.
+pub(super) fn render(writes: &[PlannedWrite], format: Format) -> Result<String, PlanError> {
+    match format {
+        Format::Table => Ok(table(writes)),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&document(writes));
+            json.map(|text| text + "\n").map_err(|error| PlanError::Output(error.to_string()))
+        }
+        Format::Yaml => {
+            serde_saphyr::to_string(&document(writes)).map_err(|error| PlanError::Output(error.to_string()))
+        }
+    }
+}
+
+fn document(writes: &[PlannedWrite]) -> Document<'_> {
+    let write = |planned| {
+        let PlannedWrite { which, write, .. }: &PlannedWrite = planned;
+        WriteDocument {
+            operation: write.operation.as_str(),
+            which: which.as_str(),
+            namespace: &write.slice.key.namespace,
+            name: &write.slice.key.name,
+            slice: wire::slice_value(&write.slice),
+        }
+    };
+    Document { writes: writes.iter().map(write).collect() }
+}
+
+fn table(writes: &[PlannedWrite]) -> String {
+    if writes.is_empty() {
+        return "Nothing to write.\n".to_owned();
+    }
+    let heads = ["NAMESPACE", "SERVICE", "OPERATION", "SLICE", "ADDRESSTYPE", "PORTS", "ENDPOINTS"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    rows.extend(writes.iter().map(row));
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!("{cell:<width$}   "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn row(planned: &PlannedWrite) -> [String; 7] {
+    let slice = &planned.write.slice;
+    [
+        slice.key.namespace.to_string(),
+        planned.key.name.to_string(),
+        planned.write.operation.as_str().to_owned(),
+        slice.key.name.to_string(),
+        slice.address_type.to_string(),
+        ports(&slice.ports),
+        endpoints(slice),
+    ]
+}
+
+fn ports(ports: &[Port]) -> String {
+    if ports.is_empty() {
+        return NONE.to_owned();
+    }
+    let one = |port: &Port| {
+        let name = port.name.as_deref().filter(|name| !name.is_empty()).map(|name| format!("{name}:"));
+        let number = port.port.map_or_else(|| "*".to_owned(), |number| number.to_string());
+        format!("{}{number}/{}", name.unwrap_or_default(), port.protocol.as_str())
+    };
+    ports.iter().map(one).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",")
+}
+
+fn endpoints(slice: &Slice) -> String {
+    let all: Vec<&str> = slice
+        .endpoints
+        .iter()
+        .flat_map(|endpoint| endpoint.addresses.as_slice())
+        .map(|a| a.as_str())
+        .collect();
+    match all.len() {
+        0 => NONE.to_owned(),
+        count if count <= ADDRESSES_SHOWN => all.join(","),
+        count => format!("{} + {} more", all[..ADDRESSES_SHOWN].join(","), count - ADDRESSES_SHOWN),
+    }
+}

@@ -1,0 +1,114 @@
+//! What is measured of the streams.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, Opts, Registry};
+use tokio::time::Instant;
+
+/// The metrics of all streams: `endpointslice_watch_last_event_age_seconds`,
+/// `endpointslice_watch_restarts_total` and `endpointslice_decode_errors_total`.
+#[derive(Clone)]
+pub struct StreamMetrics {
+    restarts: IntCounterVec,
+    decode_errors: IntCounterVec,
+    ages: Ages,
+}
+
+/// When each stream last gave a sign of life; the age is computed when it is asked for.
+#[derive(Clone)]
+struct Ages {
+    gauge: GaugeVec,
+    lives: Arc<Mutex<BTreeMap<&'static str, Life>>>,
+}
+
+/// The last sign of life of one stream.
+#[derive(Clone, Debug)]
+pub(super) struct Life(Arc<Mutex<Instant>>);
+
+impl Life {
+    pub(super) fn new() -> Life {
+        Life(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    pub(super) fn sign(&self) {
+        *self.0.lock() = Instant::now();
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        *self.0.lock()
+    }
+}
+
+/// The metrics of one stream.
+#[derive(Clone)]
+pub(super) struct ResourceMetrics {
+    resource: &'static str,
+    restarts: IntCounterVec,
+    pub(super) decode_errors: IntCounter,
+}
+
+impl StreamMetrics {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    /// When metrics of these names are registered already.
+    pub fn new(registry: &Registry) -> Result<StreamMetrics, prometheus::Error> {
+        let restarts = IntCounterVec::new(
+            Opts::new(
+                "endpointslice_watch_restarts_total",
+                "How often a watch ended or a list was begun again, by reason",
+            ),
+            &["resource", "reason"],
+        )?;
+        let decode_errors = IntCounterVec::new(
+            Opts::new("endpointslice_decode_errors_total", "Objects that could not be decoded"),
+            &["resource"],
+        )?;
+        let gauge = GaugeVec::new(
+            Opts::new(
+                "endpointslice_watch_last_event_age_seconds",
+                "Seconds since the last sign of life of a watch",
+            ),
+            &["resource"],
+        )?;
+        let ages = Ages { gauge, lives: Arc::default() };
+        registry.register(Box::new(restarts.clone()))?;
+        registry.register(Box::new(decode_errors.clone()))?;
+        registry.register(Box::new(ages.clone()))?;
+        Ok(StreamMetrics { restarts, decode_errors, ages })
+    }
+
+    /// The metrics of this stream, which gives its signs of life there.
+    pub(super) fn of(&self, resource: &'static str, life: Life) -> ResourceMetrics {
+        self.ages.lives.lock().insert(resource, life);
+        ResourceMetrics {
+            resource,
+            restarts: self.restarts.clone(),
+            decode_errors: self.decode_errors.with_label_values(&[resource]),
+        }
+    }
+}
+
+impl ResourceMetrics {
+    /// Counts a restart.
+    pub(super) fn restarted(&self, reason: &str) {
+        self.restarts.with_label_values(&[self.resource, reason]).inc();
+    }
+}
+
+impl Collector for Ages {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        for (resource, life) in &*self.lives.lock() {
+            self.gauge.with_label_values(&[resource]).set(life.last().elapsed().as_secs_f64());
+        }
+        self.gauge.collect()
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests that need a real API server: one file per promise. They share one etcd and a few API
+//! servers; each test has a cluster or a namespace of its own.
+
+#![cfg(feature = "controller")]
+#![allow(clippy::expect_used, clippy::panic)] // outside of #[test] functions too
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;
+mod plan_dump;

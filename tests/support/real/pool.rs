@@ -1,0 +1,122 @@
+//! Which cluster a test gets: one of its own for as long as it runs, or the one that is shared.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use super::super::controller::Controller;
+use super::super::peer::Peer;
+use super::apiserver::{Cluster, RealStage};
+use super::count;
+use super::etcd::Etcd;
+use super::programs::{Programs, programs};
+
+/// How many clusters are lent at once; each costs about 300 MB.
+const CLUSTERS: usize = 4;
+
+struct Pool {
+    permits: Arc<Semaphore>,
+    /// Clusters that wait for their next test, and how many were ever started.
+    waiting: Mutex<(Vec<Arc<Cluster>>, usize)>,
+}
+
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool {
+        permits: Arc::new(Semaphore::new(CLUSTERS)),
+        waiting: Mutex::new((Vec::new(), 0)),
+    })
+}
+
+async fn etcd(programs: &Programs) -> Arc<Etcd> {
+    static ETCD: OnceCell<Arc<Etcd>> = OnceCell::const_new();
+    ETCD.get_or_init(|| async { Arc::new(Etcd::start(programs).await) }).await.clone()
+}
+
+/// A cluster for this test alone, empty, with no controller on it.
+pub async fn exclusive() -> Option<RealStage> {
+    let programs = programs()?;
+    count::this_test();
+    let permit = pool().permits.clone().acquire_owned().await.expect("the pool stays open");
+    Some(lend(programs, permit).await)
+}
+
+/// Two empty clusters for this test alone.
+pub async fn twins() -> Option<(RealStage, RealStage)> {
+    let programs = programs()?;
+    count::this_test();
+    // Both at once: two tests that hold one each would wait for ever.
+    let mut permits = pool().permits.clone().acquire_many_owned(2).await.expect("the pool stays open");
+    let second = permits.split(1).expect("two permits");
+    let (one, two) = futures::future::join(lend(programs, permits), lend(programs, second)).await;
+    Some((one, two))
+}
+
+/// The shared cluster, on which our controller runs with default flags.
+pub async fn served() -> Option<RealStage> {
+    static SERVED: OnceCell<(Arc<Cluster>, Controller)> = OnceCell::const_new();
+    let programs = programs()?;
+    count::this_test();
+    let start = || async {
+        let cluster = start_cluster(programs, "served").await;
+        let controller = Controller::start(&RealStage::new(cluster.clone(), None).await, &[]).await;
+        (cluster, controller)
+    };
+    let (cluster, _) = SERVED.get_or_init(start).await;
+    Some(RealStage::new(cluster.clone(), None).await)
+}
+
+/// The shared cluster on which the peer runs: what upstream does, for tests of the harness.
+pub async fn served_by_peer() -> Option<RealStage> {
+    static SERVED: OnceCell<(Arc<Cluster>, Peer)> = OnceCell::const_new();
+    let programs = programs()?;
+    count::this_test();
+    let start = || async {
+        let cluster = start_cluster(programs, "served-by-peer").await;
+        let peer = Peer::start(&RealStage::new(cluster.clone(), None).await, &[]).await;
+        (cluster, peer)
+    };
+    let (cluster, _) = SERVED.get_or_init(start).await;
+    Some(RealStage::new(cluster.clone(), None).await)
+}
+
+async fn start_cluster(programs: &Programs, name: &str) -> Arc<Cluster> {
+    Arc::new(Cluster::start(name, etcd(programs).await, programs, &[]).await)
+}
+
+async fn lend(programs: &Programs, permit: OwnedSemaphorePermit) -> RealStage {
+    let (waiting, number) = {
+        let mut pool = waiting();
+        let waiting = pool.0.pop();
+        if waiting.is_none() {
+            pool.1 += 1;
+        }
+        (waiting, pool.1)
+    };
+    let cluster = match waiting {
+        Some(cluster) => {
+            cluster.ready_again().await;
+            cluster.wipe().await;
+            cluster
+        }
+        None => start_cluster(programs, &format!("lent-{number}")).await,
+    };
+    let lent = Lent { cluster: cluster.clone(), _permit: permit };
+    RealStage::new(cluster, Some(Box::new(lent))).await
+}
+
+fn waiting() -> MutexGuard<'static, (Vec<Arc<Cluster>>, usize)> {
+    pool().waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Gives the cluster back when the test ends, before the permit.
+struct Lent {
+    cluster: Arc<Cluster>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        waiting().0.push(self.cluster.clone());
+    }
+}
