@@ -405,6 +405,16 @@ async fn after_failure(
     if let Some(after) = applied.throttled {
         return Ended::Throttled(after);
     }
+    if let Some(slice) = applied.taken.first() {
+        return Ended::Failed(format!(
+            "the name of slice {} is taken, and what bears it cannot be read",
+            slice.key
+        ));
+    }
+    if applied.conflicts.is_empty() && applied.gone == 0 {
+        // Only creates in a terminating namespace failed, and what was held back waits for them in vain.
+        return Ended::Done(SyncResult::Success);
+    }
     let stale = controller.state(which, key, |state| {
         state.stale += 1;
         state.stale
@@ -425,10 +435,6 @@ async fn after_failure(
         let message = format!("{key}: slices were changed by another writer {stale} times in a row");
         report_failure(controller, which, about, &message);
         return Ended::Failed(message);
-    }
-    if applied.conflicts.is_empty() && applied.gone == 0 && applied.taken.is_empty() && applied.held_back == 0
-    {
-        return Ended::Done(SyncResult::Success);
     }
     Ended::Stale
 }
