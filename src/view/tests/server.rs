@@ -307,7 +307,8 @@ impl Game {
         self.queued.extend(read.reader);
         match (read.found, read.known) {
             (Some(found), _) => {
-                if found.version > self.shown {
+                let held = self.view.slices.get(&found.key).map(|held| held.version);
+                if found.version > self.shown && held < Some(found.version) {
                     let newest = self.newest.entry(found.uid.clone()).or_default();
                     *newest = (*newest).max(found.version);
                 }
