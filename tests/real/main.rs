@@ -6,4 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod edits;
 mod harness;
+mod mirroring;
+mod play;
+mod pods;
+mod recreated;
+mod services;
