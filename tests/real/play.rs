@@ -62,6 +62,12 @@ impl Play {
         .await;
     }
 
+    /// From now on the addresses must be present under each of the ports; they must have been seen.
+    pub async fn promise(&self, service: &str, addresses: &[String], ports: &[Option<&str>]) {
+        self.consumer.caught_up().await;
+        self.consumer.promise(service, addresses, ports);
+    }
+
     /// The one slice of the Service.
     pub async fn only(&self, service: &str) -> Value {
         let mut slices = self.slices(service).await;

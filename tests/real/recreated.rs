@@ -101,7 +101,7 @@ async fn addresses_stay_published_while_the_slices_of_an_earlier_service_are_rep
     let before = play.service(web("web")).await;
     play.wait_addresses("web", &addresses).await;
     play.settle(SETTLED).await;
-    play.consumer.promise("web", &addresses, &[Some("http")]);
+    play.promise("web", &addresses, &[Some("http")]).await;
     play.delete("services", "web").await;
     let after = play.service(web("web")).await;
     assert_ne!(uid_of(&before), uid_of(&after));

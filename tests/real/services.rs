@@ -86,7 +86,7 @@ async fn issue_133474_a_headless_service_without_ports_has_a_slice_without_ports
     let addresses = play.pods("web", 2, 1).await;
     play.service(service("web", "web").headless()).await;
     play.see("web", &["IPv4 - = 10.1.0.1 RSt, 10.1.0.2 RSt"]).await;
-    play.consumer.promise("web", &addresses, &[None]);
+    play.promise("web", &addresses, &[None]).await;
     assert_eq!(play.writes("web", async { drop(play.set_ready("web-1", false).await) }).await, (0, 1, 0));
     play.see("web", &["IPv4 - = 10.1.0.1 RSt, 10.1.0.2 rst"]).await;
     play.end().await;
@@ -169,7 +169,7 @@ async fn named_target_ports_make_a_slice_for_each_layout_of_pods() {
     // One port by name and one by number: those without the name keep the number.
     let ports = json!([{"name": "web", "port": 80, "targetPort": "http"},
                        {"name": "fixed", "port": 81, "targetPort": 8181}]);
-    play.consumer.promise("web", &ips(&["10.1.0.1", "10.1.0.2", "10.1.0.4"]), &[Some("web")]);
+    play.promise("web", &ips(&["10.1.0.1", "10.1.0.2", "10.1.0.4"]), &[Some("web")]).await;
     play.patch("services", "web", json!({"spec": {"ports": ports}})).await;
     play.see(
         "web",
@@ -239,7 +239,7 @@ async fn hints_follow_the_traffic_distribution() {
     };
     play.service(of_web("web")).await;
     play.see("web", &[plain]).await;
-    play.consumer.promise("web", &ips(&["10.1.0.1", "10.1.0.2", "10.1.0.3"]), &[Some("http")]);
+    play.promise("web", &ips(&["10.1.0.1", "10.1.0.2", "10.1.0.3"]), &[Some("http")]).await;
     set(json!("PreferClose")).await;
     play.see("web", &[zones]).await;
     assert_eq!(play.writes("web", set(json!("PreferSameZone"))).await, (0, 0, 0));
@@ -322,16 +322,16 @@ async fn no_live_address_is_lost_when_ports_change() {
         assert_eq!(writes, (0, 3, 0), "recycled in place");
         play.wait_addresses("web", &addresses).await;
     };
-    play.consumer.promise("web", &addresses, &[Some("http")]);
+    play.promise("web", &addresses, &[Some("http")]).await;
     // The number changed.
     ports(json!([{"name": "http", "port": 80, "targetPort": 9090}]), "IPv4 http:9090/TCP = ").await;
     // One added.
     let two = json!([{"name": "http", "port": 80, "targetPort": 9090}, {"name": "more", "port": 81}]);
     ports(two, "IPv4 http:9090/TCP, more:81/TCP = ").await;
-    play.consumer.promise("web", &addresses, &[Some("more")]);
+    play.promise("web", &addresses, &[Some("more")]).await;
     // One renamed: the other is never absent.
     play.consumer.release("web", &addresses);
-    play.consumer.promise("web", &addresses, &[Some("more")]);
+    play.promise("web", &addresses, &[Some("more")]).await;
     let renamed = json!([{"name": "web", "port": 80, "targetPort": 9090}, {"name": "more", "port": 81}]);
     ports(renamed, "IPv4 more:81/TCP, web:9090/TCP = ").await;
     // One removed.
@@ -371,7 +371,7 @@ async fn issue_118376_slices_stay_when_the_selector_is_removed_and_are_kept_when
     let line = "IPv4 http:8080/TCP = 10.1.0.1 RSt, 10.1.0.2 RSt";
     play.service(web("web")).await;
     play.see("web", &[line]).await;
-    play.consumer.promise("web", &addresses, &[Some("http")]);
+    play.promise("web", &addresses, &[Some("http")]).await;
     let uid = uid_of(&play.only("web").await);
     let remove = async {
         play.patch("services", "web", json!({"spec": {"selector": null}})).await;
@@ -391,7 +391,7 @@ async fn slices_stay_while_a_service_is_an_external_name() {
     let addresses = play.pods("web", 2, 1).await;
     play.service(web("web")).await;
     play.see("web", &["IPv4 http:8080/TCP = 10.1.0.1 RSt, 10.1.0.2 RSt"]).await;
-    play.consumer.promise("web", &addresses, &[Some("http")]);
+    play.promise("web", &addresses, &[Some("http")]).await;
     let uid = uid_of(&play.only("web").await);
     let change = async {
         play.change("services", "web", |service| {
@@ -422,7 +422,7 @@ async fn a_service_becomes_dual_stack_and_single_stack_again() {
     dual_pods(&play, "web").await;
     play.service(web("web")).await;
     play.see("web", &[FOUR]).await;
-    play.consumer.promise("web", &ips(&["10.1.0.1", "10.1.0.2"]), &[Some("http")]);
+    play.promise("web", &ips(&["10.1.0.1", "10.1.0.2"]), &[Some("http")]).await;
     let uid = uid_of(&play.only("web").await);
     let policy = async |policy: &str, families: Value| {
         let spec = json!({"spec": {"ipFamilyPolicy": policy, "ipFamilies": families}});
@@ -501,7 +501,7 @@ async fn two_hundred_and_fifty_pods_fill_three_slices_and_shrink_without_rebalan
     };
     let slices = play.slices("web").await;
     assert_eq!(sizes(&slices), [50, 100, 100]);
-    play.consumer.promise("web", &addresses[..90], &[Some("http")]);
+    play.promise("web", &addresses[..90], &[Some("http")]).await;
     // One more goes where there is room, and touches one slice only.
     let node = play.node_name("node");
     let one = async {
