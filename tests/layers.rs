@@ -2,6 +2,8 @@
 //! documentation of the architecture). This test reads the paths in the source and fails when a room
 //! names one it may not. Unit tests at the bottom of a file are free.
 
+#![allow(clippy::expect_used)] // outside of #[test] functions too
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,8 +66,8 @@ fn a_room_names_only_the_rooms_that_it_may_know() {
 
 #[test]
 fn every_folder_of_src_is_a_room_of_the_table() {
-    for entry in fs::read_dir(src()).expect("read src/") {
-        let path = entry.expect("an entry").path();
+    for child in fs::read_dir(src()).expect("read src/") {
+        let path = child.expect("a child of src/").path();
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let known = ROOMS.contains(&name.as_str()) || name == "lib" || name == "main";
         assert!(known, "src/{name} is not in the table of rooms");
@@ -111,9 +113,9 @@ fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries {
-        let path = entry.expect("an entry").path();
+    let Ok(children) = fs::read_dir(folder) else { return };
+    for child in children {
+        let path = child.expect("a child of a folder").path();
         if path.is_dir() {
             collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {

@@ -18,20 +18,25 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::config::{ElectionConfig, RunConfig};
 use super::feeds::Feeds;
 use crate::control::Controller;
-use crate::control::events::EventRecorder;
+use crate::control::events::{EventRecorder, EventSink};
 use crate::control::metrics::ControlMetrics;
 use crate::control::write::{Fence, NoElection, Writer};
 use crate::kubeapi::client::{Clients, Environment, Flags, own_namespace};
 use crate::kubeapi::lease::{KubeLease, LeaderState, Lease, LeaseConfig, new_identity};
 use crate::kubeapi::metrics::RequestMetrics;
+use crate::kubeapi::scrape::ScrapeReviews;
 use crate::kubeapi::stream::StreamMetrics;
 use crate::kubeapi::writer::{KubeWriter, WriterConfig};
 use crate::model::{Loop, Time};
+use crate::serve::{self, Certificates, Check, Site};
 
 /// How long writes under way are awaited on SIGTERM.
 const LAST_WRITES: Duration = Duration::from_millis(700);
 /// How often it is looked at whether every stream is alive.
 const HEALTH_PERIOD: Duration = Duration::from_secs(1);
+/// How much longer than its lease a leader may go on without renewing before it is called dead; as
+/// kube-controller-manager has it.
+const LEASE_TOLERANCE: Duration = Duration::from_secs(20);
 
 /// Runs until SIGTERM or SIGINT (exit code 0), or until the lease is lost (1).
 ///
@@ -74,26 +79,30 @@ struct Parts {
     controller: Arc<Controller>,
     election: Option<Election>,
     streams: StreamMetrics,
+    synced: Arc<AtomicBool>,
 }
 
 /// The election, and whether this replica is a good candidate: one whose streams are alive.
 struct Election {
-    lease: Lease,
+    lease: Arc<Lease>,
     candidate: Arc<AtomicBool>,
     lease_duration: Duration,
 }
 
 impl Parts {
-    /// Makes the parts. Nothing is watched yet.
+    /// Makes the parts and serves. Nothing is watched yet.
     async fn new(config: &RunConfig) -> anyhow::Result<Parts> {
+        let bound = serve::bind("--metrics-bind-address", &config.metrics_bind_address)?;
+        let certificates = certificates(config).await?;
         let registry = Registry::new();
+        serve::process::ProcessMetrics::register(&registry)?;
+        serve::process::register_build_info(&registry, super::VERSION)?;
         let requests = RequestMetrics::new(&registry)?;
         let control = Arc::new(ControlMetrics::new(&registry)?);
         let streams = StreamMetrics::new(&registry)?;
         let flags =
             Flags { kubeconfig: config.cluster.kubeconfig.clone(), master: config.cluster.master.clone() };
         let clients = Clients::new(&flags, &Environment::of_process(), &requests).await?;
-        greet(&clients).await?;
         let election = match &config.election {
             Some(election) => Some(Election::start(election, &clients, &requests)?),
             None => None,
@@ -105,19 +114,51 @@ impl Parts {
         let settings = WriterConfig { qps: config.qps, burst: config.burst, ..WriterConfig::default() };
         let writer =
             Arc::new(KubeWriter::new(clients.writes.clone(), settings, fence, clients.metrics.clone()));
+        let (recorder, events) = EventRecorder::new(Arc::clone(&writer) as Arc<dyn EventSink>);
+        tokio::spawn(events.run());
         let controller = Controller::new(
             config.control.clone(),
             Arc::clone(&writer) as Arc<dyn Writer>,
-            EventRecorder::default(),
+            recorder,
             control,
         );
-        Ok(Parts { clients, writer, controller, election, streams })
+        let parts = Parts { clients, writer, controller, election, streams, synced: Arc::default() };
+        if let Some(bound) = bound {
+            let site = parts.site(registry, certificates.is_some());
+            tokio::spawn(serve::serve(bound, Arc::new(site), certificates, std::future::pending()));
+        }
+        Ok(parts)
+    }
+
+    /// What is served: ready once every stream has been complete, whoever leads; alive as long as
+    /// workers and lease move.
+    fn site(&self, registry: Registry, secure: bool) -> Site {
+        let (measured, checked) = (Arc::clone(&self.controller), Arc::clone(&self.controller));
+        let synced = Arc::clone(&self.synced);
+        let ready = move || match synced.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err("not every resource has been listed yet".to_owned()),
+        };
+        let mut site = Site::new(registry)
+            .before_metrics(move || measured.measure())
+            .live(Check::new("workers", move || checked.check()))
+            .ready(Check::new("caches-synced", ready));
+        if let Some(election) = &self.election {
+            let lease = Arc::clone(&election.lease);
+            site = site.live(Check::new("leader-election", move || lease.check(LEASE_TOLERANCE)));
+        }
+        if secure {
+            site = site.auth(Arc::new(ScrapeReviews::new(self.clients.writes.clone())));
+        }
+        site
     }
 
     /// Watches, takes the lead, and works until the lease is lost.
     async fn work(&self, config: &RunConfig) -> anyhow::Result<End> {
         let born = now();
+        greet(&self.clients).await?;
         let feeds = Feeds::start(&self.controller, &self.clients.watches, &self.streams).await;
+        self.synced.store(true, Ordering::Relaxed);
         let epoch = match &self.election {
             None => born,
             Some(election) => match election.led(&feeds).await {
@@ -217,7 +258,7 @@ impl Election {
         let metrics = requests.lease(&lease.name);
         let lease_duration = lease.lease_duration;
         let (lease, _) = Lease::start(lease, api, move || asked.load(Ordering::Relaxed), metrics)?;
-        Ok(Election { lease, candidate, lease_duration })
+        Ok(Election { lease: Arc::new(lease), candidate, lease_duration })
     }
 
     /// Waits for the lead, as a candidate only while every stream is alive. `None` when it is over before.
@@ -243,6 +284,24 @@ impl Election {
         let mut state = self.lease.state();
         let _ = state.wait_for(|state| state.is_final()).await;
     }
+}
+
+/// The certificates of `--metrics-secure`: from files, or signed by itself for the names of this host.
+async fn certificates(config: &RunConfig) -> anyhow::Result<Option<Arc<Certificates>>> {
+    if !config.metrics_secure {
+        return Ok(None);
+    }
+    let certificates = match &config.certificate {
+        Some((certificate, key)) => Certificates::from_files(certificate, key).await?,
+        None => {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let names = ["localhost", "127.0.0.1", "::1", host.trim()];
+            let names: Vec<String> =
+                names.iter().filter(|n| !n.is_empty()).map(|n| (*n).to_owned()).collect();
+            Certificates::self_signed(&names)?
+        }
+    };
+    Ok(Some(Arc::new(certificates)))
 }
 
 /// The first request: says at once what is wrong with the configuration, and waits for an API server

@@ -45,7 +45,11 @@ impl Controller {
     /// Changes the view, then wakes what is to be woken: the lock is released in between.
     pub(crate) fn feed(&self, change: impl FnOnce(&mut View, &mut Vec<Wake>)) {
         let mut wakes = Vec::new();
-        change(&mut self.view.lock(), &mut wakes);
+        {
+            let mut view = self.view.lock();
+            change(&mut view, &mut wakes);
+            view.end_tracks(&wakes);
+        }
         self.wake(wakes);
     }
 

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::model::{Key, Loop, Settings, Time};
+use crate::plan::kept::Kept;
 use crate::view::{Map, View};
 
 use events::EventRecorder;
@@ -29,6 +30,9 @@ use write::Writer;
 
 /// How long a name that this process deleted is not given again: consumers cache by name.
 const NAMES_REST: Duration = Duration::from_secs(600);
+
+/// A sync that takes longer than this is stuck: each of its requests ends within 30 s.
+const STUCK: Duration = Duration::from_secs(600);
 
 /// How the loops work, from the flags.
 #[derive(Clone, Debug)]
@@ -54,6 +58,8 @@ pub(crate) struct KeyState {
     stale: u32,
     /// Whether the next try reads every slice live first: its failure may be a view that is wrong.
     read_first: bool,
+    /// Where the endpoints of a large Service stand that changes in place.
+    kept: Option<Box<Kept>>,
 }
 
 /// Both loops. Cheap to share: everything is behind one pointer.
@@ -79,7 +85,11 @@ impl Controller {
         recorder: EventRecorder,
         metrics: Arc<ControlMetrics>,
     ) -> Arc<Controller> {
-        let queues = [Loop::Selector, Loop::Mirroring].map(|which| Queue::new(Some(metrics.queue(which))));
+        let queues = [Loop::Selector, Loop::Mirroring].map(|which| {
+            let queue = Queue::new(Some(metrics.queue(which)));
+            metrics.sample_queue(which, queue.sample());
+            queue
+        });
         Arc::new(Controller {
             view: Mutex::new(View::new(config.settings.clone())),
             queues,
@@ -154,6 +164,36 @@ impl Controller {
             }
         }
         tasks
+    }
+
+    /// Brings the metrics of what is held up to date.
+    pub fn measure(&self) {
+        let view = self.view.lock();
+        for (resource, objects, bytes) in [
+            ("services", view.services.len(), view.services.bytes()),
+            ("pods", view.pods.len(), view.pods.bytes()),
+            ("nodes", view.nodes.len(), view.nodes_bytes()),
+            ("endpoints", view.endpoints.len(), view.endpoints.bytes()),
+            ("endpointslices", view.slices.len(), view.slices.bytes()),
+        ] {
+            self.metrics.set_cache(resource, objects, bytes);
+        }
+        self.metrics.set_orphaned(view.orphaned_slices());
+    }
+
+    /// Whether the workers move: fails when one has been busy with a key for far longer than any
+    /// request may take.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn check(&self) -> Result<(), String> {
+        for which in [Loop::Selector, Loop::Mirroring] {
+            let longest = self.queue(which).longest_running().unwrap_or_default();
+            if longest > STUCK {
+                return Err(format!("a sync of the {} loop takes {} s", which.as_str(), longest.as_secs()));
+            }
+        }
+        Ok(())
     }
 
     /// From now on nothing new is written; writes on their way are awaited by whoever called.

@@ -6,19 +6,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::apply::{Applied, apply};
+use super::events::Object;
 use super::metrics::SyncResult;
 use super::queue::Priority;
-use super::write::{Regarding, WriteError};
+use super::write::WriteError;
 use super::{Controller, NAMES_REST};
-use crate::model::snapshot::Memory;
-use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice, Time};
-use crate::plan::{Operation, Plan, Report, mirror, selector};
-use crate::view::{Answered, MirrorState, NoPlan};
+use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice, Version};
+use crate::plan::kept::{Kept, SelectorDelta, plan_changed};
+use crate::plan::{Operation, Plan, Report, mirror, selector, trigger};
+use crate::view::{Answered, Delta, MirrorState, NoPlan};
 
 /// Stale answers in a row after which a conflict is an ordinary failure.
 const STALE_LIMIT: u32 = 3;
 /// Computed names that may be refused in one sync before one is drawn at random.
 const REFUSALS_LIMIT: usize = 8;
+/// Pods from which on it pays to remember where their endpoints stand: below, a full plan is as cheap.
+const KEPT_FROM: usize = 64;
 /// Rounds of plan and apply in one sync: each follows from something that was just learned.
 const ROUNDS: usize = 2 * REFUSALS_LIMIT;
 
@@ -82,6 +85,9 @@ fn finish(controller: &Controller, which: Loop, key: &Key, ended: Ended) {
 
 async fn sync_selector(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
     read_first(controller, Loop::Selector, key).await;
+    if let Some(ended) = sync_in_place(controller, key, changed).await {
+        return ended;
+    }
     let mut refused = 0;
     for _ in 0..ROUNDS {
         let salt = (refused >= REFUSALS_LIMIT).then(rand::random);
@@ -105,16 +111,80 @@ async fn sync_selector(controller: &Controller, key: &Key, changed: Option<Insta
             controller,
             which: Loop::Selector,
             key,
-            about: regarding_service(&snapshot.service),
+            about: About::service(&snapshot.service),
             gaps_allowed: snapshot.service.deleting,
             changed,
         };
-        match sync.carry_out(selector::plan(&snapshot), &snapshot.slices).await {
-            Round::Ended(ended) => return ended,
+        let plan = selector::plan(&snapshot);
+        let keep = snapshot.pods.len() >= KEPT_FROM && in_place(&plan);
+        match sync.carry_out(plan, &snapshot.slices).await {
+            Round::Ended(ended) => {
+                if keep && matches!(ended, Ended::Done(_)) {
+                    start_keeping(controller, key);
+                }
+                return ended;
+            }
             Round::Refused => refused += 1,
         }
     }
     Ended::Failed(format!("{key}: no plan held after {ROUNDS} tries"))
+}
+
+/// Whether a plan changes endpoints where they are, and nothing else.
+fn in_place(plan: &Plan) -> bool {
+    !plan.writes.is_empty()
+        && plan.writes.iter().all(|write| write.operation == Operation::Update)
+        && plan.figures.families.iter().all(|family| family.added == 0 && family.removed == 0)
+}
+
+/// Remembers where the endpoints of a Service stand, so that the next change costs what changed.
+fn start_keeping(controller: &Controller, key: &Key) {
+    let Some(snapshot) = controller.view.lock().track(key) else { return };
+    match Kept::of(&snapshot) {
+        Some(kept) => controller.state(Loop::Selector, key, |state| state.kept = Some(Box::new(kept))),
+        None => controller.view.lock().untrack(key),
+    }
+}
+
+/// The sync of a large Service some of whose Pods changed in place. `None` when it takes a full plan.
+async fn sync_in_place(controller: &Controller, key: &Key, changed: Option<Instant>) -> Option<Ended> {
+    let mut kept = controller.state(Loop::Selector, key, |state| state.kept.take())?;
+    let planned = {
+        let mut view = controller.view.lock();
+        let planned = view.delta(key).and_then(|delta| {
+            let Delta { service, pods, nodes, slices, memory } = delta;
+            let delta = SelectorDelta { kept: &kept, service, pods: &pods, nodes, slices, memory };
+            Some((plan_changed(&delta)?, Arc::clone(service)))
+        });
+        if planned.is_none() {
+            view.untrack(key);
+        }
+        planned
+    };
+    let (plan, service) = planned?;
+    let sync = Sync {
+        controller,
+        which: Loop::Selector,
+        key,
+        about: About::service(&service),
+        gaps_allowed: service.deleting,
+        changed,
+    };
+    let standing: Vec<Arc<Slice>> = plan.writes.iter().filter_map(|write| write.base.clone()).collect();
+    let Round::Ended(ended) = sync.carry_out(plan.clone(), &standing).await else {
+        controller.view.lock().untrack(key);
+        return Some(Ended::Stale);
+    };
+    let mut view = controller.view.lock();
+    let holds = matches!(ended, Ended::Done(_))
+        && view.slices_of(Loop::Selector, key).is_some_and(|slices| kept.written(&plan, slices));
+    if holds {
+        drop(view);
+        controller.state(Loop::Selector, key, |state| state.kept = Some(kept));
+    } else {
+        view.untrack(key);
+    }
+    Some(ended)
 }
 
 async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
@@ -152,11 +222,13 @@ async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant
             controller,
             which: Loop::Mirroring,
             key,
-            about: Regarding {
-                api_version: "v1",
-                kind: "Endpoints",
-                key: key.clone(),
-                uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
+            about: About {
+                object: Object {
+                    api_version: "v1",
+                    kind: "Endpoints",
+                    key: key.clone(),
+                    uid: snapshot.endpoints.as_ref().map(|e| e.uid.clone()).unwrap_or_default(),
+                },
                 version: snapshot.endpoints.as_ref().map(|e| e.version).unwrap_or_default(),
             },
             gaps_allowed: snapshot.endpoints.as_ref().is_none_or(|endpoints| endpoints.deleting),
@@ -208,13 +280,25 @@ fn failed_read(key: &Key, what: &str, error: &WriteError) -> Ended {
     }
 }
 
-fn regarding_service(service: &Service) -> Regarding {
-    Regarding {
-        api_version: "v1",
-        kind: "Service",
-        key: service.key.clone(),
-        uid: service.uid.clone(),
-        version: service.version,
+/// What an Event of a sync is about.
+struct About {
+    object: Object,
+    version: Version,
+}
+
+impl About {
+    fn service(service: &Service) -> About {
+        let object =
+            Object { api_version: "v1", kind: "Service", key: service.key.clone(), uid: service.uid.clone() };
+        About { object, version: service.version }
+    }
+
+    fn report(&self, controller: &Controller, which: Loop, report: &Report) {
+        let component = match which {
+            Loop::Selector => "endpoint-slice-controller",
+            Loop::Mirroring => "endpoint-slice-mirroring-controller",
+        };
+        controller.recorder.record(self.object.clone(), self.version, report, component);
     }
 }
 
@@ -230,7 +314,7 @@ struct Sync<'a> {
     controller: &'a Controller,
     which: Loop,
     key: &'a Key,
-    about: Regarding,
+    about: About,
     /// Whether a live address may be absent: its Service is being deleted.
     gaps_allowed: bool,
     /// When the first change came that no sync has answered yet.
@@ -240,14 +324,14 @@ struct Sync<'a> {
 impl Sync<'_> {
     async fn carry_out(&self, plan: Plan, standing: &[Arc<Slice>]) -> Round {
         let Sync { controller, which, key, .. } = *self;
+        let if_it_fails = trigger::after_failure(&plan);
         let Plan { writes, memory, reports, figures, unknown_nodes } = plan;
         controller.metrics.of(which).observe_sync(key, &figures);
         for report in &reports {
-            controller.recorder.record(which, &self.about, report);
+            self.about.report(controller, which, report);
         }
         let done = if unknown_nodes.is_empty() { SyncResult::Success } else { SyncResult::Error };
         let count = writes.len();
-        let pending = writes.iter().filter_map(|write| write.slice.trigger_time()).min();
         let applied = if writes.is_empty() {
             Applied::default()
         } else {
@@ -263,19 +347,12 @@ impl Sync<'_> {
             }
             return Round::Ended(Ended::Done(done));
         }
-        self.keep_for_retry(memory, pending);
+        // What a failed sync has seen stays seen, but its trigger time is still to be written.
+        controller.view.lock().remember(which, key, if_it_fails);
         if !applied.taken.is_empty() && names_refused(controller, which, key, &applied.taken).await {
             return Round::Refused;
         }
         Round::Ended(after_failure(controller, which, key, &self.about, applied).await)
-    }
-
-    /// What a failed sync has seen stays seen, but its trigger time is still to be written.
-    fn keep_for_retry(&self, mut memory: Memory, pending: Option<Time>) {
-        if let Some(trigger) = &mut memory.trigger {
-            trigger.pending = [trigger.pending, pending].into_iter().flatten().min();
-        }
-        self.controller.view.lock().remember(self.which, self.key, memory);
     }
 }
 
@@ -306,7 +383,7 @@ async fn after_failure(
     controller: &Controller,
     which: Loop,
     key: &Key,
-    about: &Regarding,
+    about: &About,
     applied: Applied,
 ) -> Ended {
     if applied.fenced {
@@ -411,10 +488,10 @@ fn failure_message(operation: Operation, slice: &Slice, error: &WriteError, coun
     format!("{} of slice {} failed: {error}{more}", operation.as_str(), slice.key)
 }
 
-fn report_failure(controller: &Controller, which: Loop, about: &Regarding, message: &str) {
+fn report_failure(controller: &Controller, which: Loop, about: &About, message: &str) {
     let report =
         Report { warning: true, reason: "FailedToUpdateEndpointSlices", message: message.to_owned() };
-    controller.recorder.record(which, about, &report);
+    about.report(controller, which, &report);
 }
 
 fn forget(controller: &Controller, which: Loop, key: &Key) {

@@ -1,4 +1,4 @@
-//! What the loops ask of the API server: writes of slices, live reads, Events; and how these end.
+//! What the loops ask of the API server: writes of slices and live reads; and how these end.
 //!
 //! [`kubeapi::writer`](crate::kubeapi::writer) does it over HTTP; tests do it in memory. The error
 //! says what is known of the outcome, which is all that the loops decide by.
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::model::{Endpoints, Key, Service, Slice, Time, Uid, Version};
 
-/// Writes slices, reads single objects live, posts Events.
+/// Writes slices, and reads single objects live.
 pub trait Writer: Send + Sync {
     /// POST of a slice (its uid and version are not sent). Returns the slice as it was stored.
     fn create<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Slice, WriteError>>;
@@ -30,10 +30,6 @@ pub trait Writer: Send + Sync {
 
     /// The Endpoints as they stand now, as [`get_slice`](Writer::get_slice).
     fn get_endpoints<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Endpoints>, WriteError>>;
-
-    /// Posts an Event: created when its count is 1, else the one of that name is patched (and created
-    /// anew when it has expired). Events are not fenced.
-    fn post_event<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<(), WriteError>>;
 }
 
 /// Whether this process may write slices at this moment. Asked right before each write is sent.

@@ -5,5 +5,6 @@ pub mod decode;
 pub mod lease;
 pub mod limit;
 pub mod metrics;
+pub mod scrape;
 pub mod stream;
 pub mod writer;

@@ -13,6 +13,7 @@ mod pods;
 mod services;
 mod slices;
 mod snapshot;
+mod track;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -29,6 +30,7 @@ pub use pods::PodsView;
 pub use services::ServicesView;
 pub use slices::SlicesView;
 pub use snapshot::{MirrorState, NoPlan};
+pub use track::Delta;
 
 /// A map whose keys belong to tenants: seeded.
 pub(crate) type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -103,6 +105,8 @@ pub struct View {
     settings: Arc<Settings>,
     started: bool,
     epoch: Option<Time>,
+    // Counts changes of what endpoints take from Nodes.
+    placements: u64,
 }
 
 impl View {
@@ -119,6 +123,7 @@ impl View {
             settings: Arc::new(settings),
             started: false,
             epoch: None,
+            placements: 0,
         }
     }
 

@@ -68,24 +68,26 @@ impl View {
             };
             new.insert(name, row);
         }
-        self.nodes = Arc::new(new);
+        let new = Arc::new(new);
+        self.nodes = Arc::clone(&new);
         if !self.started {
             return;
         }
-        let names: BTreeSet<&Text> = old.keys().chain(self.nodes.keys()).collect();
+        let names: BTreeSet<&Text> = old.keys().chain(new.keys()).collect();
         for name in names {
-            let (old, new) = (old.get(name), self.nodes.get(name));
+            let (old, new) = (old.get(name), new.get(name));
             self.wake_of_node(name, old.map(Arc::as_ref), new.map(Arc::as_ref), wakes);
         }
     }
 
     /// Wakes whom a Node concerns that was so and is now so.
-    fn wake_of_node(&self, name: &Text, old: Option<&Node>, new: Option<&Node>, wakes: &mut Vec<Wake>) {
+    fn wake_of_node(&mut self, name: &Text, old: Option<&Node>, new: Option<&Node>, wakes: &mut Vec<Wake>) {
         if !self.started {
             return;
         }
         let mut keys = BTreeSet::new();
         let placement = |node: &Node| (node.uid.clone(), node.zone.clone());
+        self.placements += u64::from(old.map(placement) != new.map(placement));
         if new.is_some() && old.map(placement) != new.map(placement) {
             for pod in self.pods.on_node(name) {
                 self.services.matching(&pod.key.namespace, &pod.labels, |key| {

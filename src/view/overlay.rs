@@ -5,7 +5,7 @@
 //! And nobody who is concerned by somebody else's hand is left without a wake: neither when the
 //! answer of our own write comes later than the stream, nor when a live read is faster than it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::{After, Map, View, Wake, in_order};
@@ -23,13 +23,21 @@ pub(crate) fn owner(slice: &Slice) -> Option<(Loop, Key)> {
 #[derive(Default)]
 struct Flight {
     writes: usize,
+    // Whose slice it was when the write was sent: whoever writes.
+    writer: Option<(Loop, Key)>,
     // What the stream showed meanwhile: our own among it, as the answers will tell.
     shown: Vec<Shown>,
-    // Versions that answers brought, and uids that they ended.
-    ours: BTreeSet<Version>,
+    // What answers brought, by version, and uids that they ended.
+    ours: BTreeMap<Version, Ours>,
     ended: BTreeSet<Uid>,
     // Versions went back since it was sent: its answer tells of a history that does not count.
     void: bool,
+}
+
+/// What was stored, and for whom.
+struct Ours {
+    uid: Uid,
+    owner: Option<(Loop, Key)>,
 }
 
 /// A change that the stream showed while a write was on its way.
@@ -127,8 +135,10 @@ impl Overlay {
         self.deleted.contains_key(key)
     }
 
-    pub(crate) fn write_begins(&mut self, key: &Key) {
-        self.flights.entry(key.clone()).or_default().writes += 1;
+    pub(crate) fn write_begins(&mut self, key: &Key, writer: Option<(Loop, Key)>) {
+        let flight = self.flights.entry(key.clone()).or_default();
+        flight.writes += 1;
+        flight.writer = writer.or(flight.writer.take());
     }
 
     /// Remembers that this process deleted this name now.
@@ -184,7 +194,7 @@ impl View {
         let (mut ours, mut ended) = (None, None);
         match answered {
             Answered::Stored(slice) => {
-                ours = Some(slice.version);
+                ours = Some((slice.version, Ours { uid: slice.uid.clone(), owner: owner(&slice) }));
                 if slice.deleting {
                     self.name_rests(key, now);
                 }
@@ -215,12 +225,20 @@ impl View {
             owners.append(&mut self.slices.overlay.revived(&slice.uid));
             self.slices.overlay.found.insert(slice.key.clone(), owners);
             self.slices.insert(Arc::new(slice));
-        } else if let Some(held) = held {
-            // In other hands; or another object bears the name, and the one that is held is gone.
-            let for_good = held.uid != slice.uid;
-            let known = if for_good { held.version } else { slice.version };
+        } else {
+            // In other hands, whatever the stream has yet to show of before.
+            let mut hide = |uid: &Uid, known, for_good, owners| {
+                self.slices.overlay.tombstones.insert(uid.clone(), Tombstone { known, for_good, owners });
+            };
+            match held {
+                Some(held) if held.uid != slice.uid => {
+                    // The name is borne by another object: the one that is held is gone.
+                    hide(&held.uid, held.version, true, owners);
+                    hide(&slice.uid, slice.version, false, Owners::default());
+                }
+                _ => hide(&slice.uid, slice.version, false, owners),
+            }
             self.slices.remove(&slice.key);
-            self.slices.overlay.tombstones.insert(held.uid.clone(), Tombstone { known, for_good, owners });
         }
     }
 
@@ -268,7 +286,13 @@ impl View {
         self.slices.name_taken(key);
     }
 
-    fn flight_ends(&mut self, key: &Key, ours: Option<Version>, ended: Option<Uid>, wakes: &mut Vec<Wake>) {
+    fn flight_ends(
+        &mut self,
+        key: &Key,
+        ours: Option<(Version, Ours)>,
+        ended: Option<Uid>,
+        wakes: &mut Vec<Wake>,
+    ) {
         let Some(flight) = self.slices.overlay.flights.get_mut(key) else { return };
         flight.ours.extend(ours);
         flight.ended.extend(ended);
@@ -276,11 +300,25 @@ impl View {
         if flight.writes > 0 {
             return;
         }
-        let Some(Flight { shown, ours, ended, .. }) = self.slices.overlay.flights.remove(key) else { return };
-        for Shown { uid, version, owners } in shown {
-            if !ours.contains(&version) && !ended.contains(&uid) {
-                self.wake_owners(owners, After::SliceBatch, wakes);
+        let Some(Flight { writer, shown, ours, ended, .. }) = self.slices.overlay.flights.remove(key) else {
+            return;
+        };
+        if let Some((version, Ours { uid, owner })) = ours.last_key_value()
+            && !ended.contains(uid)
+            && self.slices.get(key).is_none_or(|held| held.uid != *uid || held.version != *version)
+        {
+            // The stream is past what we wrote, and perhaps never showed it: a list leaves out the steps.
+            self.wake_owners(owner.clone(), After::SliceBatch, wakes);
+        }
+        for Shown { uid, version, mut owners } in shown {
+            if ours.contains_key(&version) {
+                continue;
             }
+            if ended.contains(&uid) {
+                // Who was faster does not matter to who wrote it, but to others.
+                writer.iter().for_each(|writer| drop(owners.take(writer)));
+            }
+            self.wake_owners(owners, After::SliceBatch, wakes);
         }
     }
 

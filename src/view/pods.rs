@@ -28,13 +28,14 @@ pub struct PodsView {
 }
 
 impl PodsView {
-    fn id(&self, key: &Key) -> Option<PodId> {
+    /// The place of this key's Pod.
+    pub(crate) fn place(&self, key: &Key) -> Option<PodId> {
         self.by_key.get(&key.namespace)?.get(&key.name).copied()
     }
 
     /// The Pod of this key.
     pub fn get(&self, key: &Key) -> Option<&Arc<Pod>> {
-        self.row(self.id(key)?)
+        self.row(self.place(key)?)
     }
 
     pub(crate) fn row(&self, id: PodId) -> Option<&Arc<Pod>> {
@@ -163,7 +164,7 @@ impl View {
             }
             Change::Deleted(meta) => {
                 self.pods.version = self.pods.version.max(meta.version);
-                if let Some(id) = self.pods.id(&meta.key)
+                if let Some(id) = self.pods.place(&meta.key)
                     && self.pods.row(id).is_some_and(|held| held.uid == meta.uid)
                 {
                     self.drop_pod(id, wakes);
@@ -182,7 +183,7 @@ impl View {
     fn replace_pods(&mut self, listed: Vec<(Meta, Listed<Pod>)>, wakes: &mut Vec<Wake>) {
         let mut vanished: Set<PodId> = (0..self.pods.rows.len() as PodId).collect();
         for (meta, _) in &listed {
-            if let Some(id) = self.pods.id(&meta.key) {
+            if let Some(id) = self.pods.place(&meta.key) {
                 vanished.remove(&id);
             }
         }
@@ -197,7 +198,7 @@ impl View {
     }
 
     fn pod_is_undecodable(&mut self, meta: &Meta, wakes: &mut Vec<Wake>) {
-        if let Some(id) = self.pods.id(&meta.key)
+        if let Some(id) = self.pods.place(&meta.key)
             && self.pods.row(id).is_some_and(|held| is_another(meta, &held.uid))
         {
             self.drop_pod(id, wakes);
@@ -206,55 +207,65 @@ impl View {
 
     fn put_pod(&mut self, pod: Pod, wakes: &mut Vec<Wake>) {
         let pod = Arc::new(pod);
-        let Some(id) = self.pods.id(&pod.key) else {
+        let Some(id) = self.pods.place(&pod.key) else {
             let id = self.pods.insert(Arc::clone(&pod));
-            let mut keys = Vec::new();
-            self.services.matching(&pod.key.namespace, &pod.labels, |key| keys.push(key.clone()));
-            for key in keys {
+            for key in self.selecting(&pod) {
                 self.services.join(&key, id);
-                self.wake_pod(key, wakes);
+                self.wake_pod(&key, &pod, wakes);
             }
             return;
         };
         let Some(old) = self.pods.replace(id, Arc::clone(&pod)) else { return };
+        if old.same_row(&pod) {
+            return;
+        }
         let changed = endpoint_changed(&old, &pod);
         if old.labels.same(&pod.labels) {
-            if changed {
-                let mut keys = Vec::new();
-                self.services.matching(&pod.key.namespace, &pod.labels, |key| keys.push(key.clone()));
-                keys.into_iter().for_each(|key| self.wake_pod(key, wakes));
+            for key in self.selecting(&pod) {
+                self.touch(&key, &pod.key.name);
+                if changed {
+                    self.wake_pod(&key, &pod, wakes);
+                }
             }
             return;
         }
-        let (mut before, mut after) = (Set::<Key>::default(), Set::<Key>::default());
-        self.services.matching(&pod.key.namespace, &old.labels, |key| before.extend([key.clone()]));
-        self.services.matching(&pod.key.namespace, &pod.labels, |key| after.extend([key.clone()]));
+        let before: Set<Key> = self.selecting(&old).into_iter().collect();
+        let after: Set<Key> = self.selecting(&pod).into_iter().collect();
         for key in before.difference(&after) {
             self.services.leave(key, id);
-            self.wake_pod(key.clone(), wakes);
+            self.wake_pod(key, &pod, wakes);
         }
         for key in after.difference(&before) {
             self.services.join(key, id);
-            self.wake_pod(key.clone(), wakes);
+            self.wake_pod(key, &pod, wakes);
         }
-        if changed {
-            before.intersection(&after).for_each(|key| self.wake_pod(key.clone(), wakes));
+        for key in before.intersection(&after) {
+            self.touch(key, &pod.key.name);
+            if changed {
+                self.wake_pod(key, &pod, wakes);
+            }
         }
     }
 
     fn drop_pod(&mut self, id: PodId, wakes: &mut Vec<Wake>) {
         let Some(old) = self.pods.remove(id) else { return };
-        let mut keys = Vec::new();
-        self.services.matching(&old.key.namespace, &old.labels, |key| keys.push(key.clone()));
-        for key in keys {
+        for key in self.selecting(&old) {
             self.services.leave(&key, id);
-            self.wake_pod(key, wakes);
+            self.wake_pod(&key, &old, wakes);
         }
     }
 
-    fn wake_pod(&self, key: Key, wakes: &mut Vec<Wake>) {
+    /// The Services that select a Pod.
+    fn selecting(&self, pod: &Pod) -> Vec<Key> {
+        let mut keys = Vec::new();
+        self.services.matching(&pod.key.namespace, &pod.labels, |key| keys.push(key.clone()));
+        keys
+    }
+
+    fn wake_pod(&mut self, key: &Key, pod: &Pod, wakes: &mut Vec<Wake>) {
+        self.touch(key, &pod.key.name);
         if self.started {
-            wakes.push(Wake { which: Loop::Selector, key, after: After::PodBatch });
+            wakes.push(Wake { which: Loop::Selector, key: key.clone(), after: After::PodBatch });
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::bytes::Bytes;
 use super::pods::PodId;
+use super::track::Track;
 use super::{After, Change, Listed, Map, Set, View, Wake, in_order, is_another, unfile};
 use crate::model::{Key, Labels, Loop, Meta, Service, Text, TopologyMode, Version};
 
@@ -16,6 +17,7 @@ pub struct Selected {
     pub(crate) service: Arc<Service>,
     pub(crate) members: Set<PodId>,
     filed_under: Option<Pair>,
+    pub(crate) track: Option<Box<Track>>,
 }
 
 /// All Services.
@@ -39,6 +41,10 @@ impl ServicesView {
     /// The Service with its members.
     pub(crate) fn selected(&self, key: &Key) -> Option<&Selected> {
         self.all.get(key)
+    }
+
+    pub(crate) fn selected_mut(&mut self, key: &Key) -> Option<&mut Selected> {
+        self.all.get_mut(key)
     }
 
     /// Keys of all Services that the selector loop works on.
@@ -207,9 +213,10 @@ impl View {
         if let Some(pair) = &filed_under {
             self.services.by_pair.entry(pair.clone()).or_default().insert(key.clone());
         }
-        self.services
-            .all
-            .insert(key.clone(), Selected { service: Arc::clone(&service), members, filed_under });
+        self.services.all.insert(
+            key.clone(),
+            Selected { service: Arc::clone(&service), members, filed_under, track: None },
+        );
         self.services.note_mode(&service);
         self.wake_service(&key, old.as_deref(), Some(&service), wakes);
     }

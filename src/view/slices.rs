@@ -84,6 +84,10 @@ impl SlicesView {
         self.by_service[which as usize].iter().map(|(key, slices)| (key, slices.len()))
     }
 
+    pub(crate) fn by_name(&self, which: Loop, key: &Key) -> Option<&BTreeMap<SmolStr, Arc<Slice>>> {
+        self.by_service[which as usize].get(key)
+    }
+
     /// The Service's slices of this loop, by name.
     pub fn of(&self, which: Loop, key: &Key) -> Vec<Arc<Slice>> {
         self.by_service[which as usize]
@@ -183,7 +187,8 @@ impl SlicesView {
 
     /// A write of this slice is being sent: until it is answered, what the stream shows of it may be ours.
     pub fn write_begins(&mut self, key: &Key) {
-        self.overlay.write_begins(key);
+        let writer = self.rows.get(key).and_then(|held| owner(held));
+        self.overlay.write_begins(key, writer);
     }
 
     /// Names deleted before `now − keep` may be given again. Seconds on any clock that only grows.

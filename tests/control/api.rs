@@ -6,9 +6,11 @@ use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use endpointslice_controller::control::Controller;
-use endpointslice_controller::control::write::{Deleted, Event, WriteError, Writer};
+use endpointslice_controller::control::events::{EventError, EventSink};
+use endpointslice_controller::control::write::{Deleted, WriteError, Writer};
 use endpointslice_controller::model::{Endpoints, Key, Meta, Service, Slice, Uid, Version};
 use endpointslice_controller::plan::Operation;
 use endpointslice_controller::view::Change;
@@ -41,7 +43,6 @@ pub struct State {
     /// Every write that was stored.
     pub stored: usize,
     pub reads: usize,
-    pub events: Vec<Event>,
     pub faults: VecDeque<Scripted>,
     /// Slice events that the stream has not delivered yet.
     pub pending: VecDeque<Change<Slice>>,
@@ -264,9 +265,19 @@ impl Writer for Api {
         let found = state.endpoints.get(key).cloned();
         Box::pin(async move { Ok(found) })
     }
+}
 
-    fn post_event<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<(), WriteError>> {
-        self.state.lock().events.push(event.clone());
+/// Takes Events, and keeps what they say.
+#[derive(Default)]
+pub struct Events(pub Mutex<Vec<String>>);
+
+impl EventSink for Events {
+    fn create<'a>(&'a self, _: &'a str, event: &'a Value) -> BoxFuture<'a, Result<(), EventError>> {
+        self.0.lock().push(format!("{} {}", event["reason"], event["message"]));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn patch<'a>(&'a self, _: &'a str, _: &'a str, _: &'a Value) -> BoxFuture<'a, Result<(), EventError>> {
         Box::pin(async { Ok(()) })
     }
 }

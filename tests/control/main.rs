@@ -5,5 +5,6 @@
 mod build;
 
 mod api;
+mod random;
 mod selector;
 mod world;

@@ -4,20 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use endpointslice_controller::control::events::EventRecorder;
+use endpointslice_controller::control::events::{EventRecorder, EventSink};
 use endpointslice_controller::control::metrics::ControlMetrics;
 use endpointslice_controller::control::write::Writer;
 use endpointslice_controller::control::{ControlConfig, Controller};
 use endpointslice_controller::model::*;
 use endpointslice_controller::view::Change;
 
-use crate::api::Api;
+use crate::api::{Api, Events};
 use crate::build;
 
 pub struct World {
     pub api: Arc<Api>,
     pub controller: Arc<Controller>,
     pub registry: prometheus::Registry,
+    pub events: Arc<Events>,
 }
 
 pub fn config() -> ControlConfig {
@@ -47,7 +48,10 @@ pub fn not_started(api: Arc<Api>, config: ControlConfig) -> World {
     let registry = prometheus::Registry::new();
     let metrics = Arc::new(ControlMetrics::new(&registry).unwrap());
     let writer: Arc<dyn Writer> = Arc::clone(&api) as Arc<dyn Writer>;
-    let controller = Controller::new(config, writer, EventRecorder::default(), metrics);
+    let events = Arc::new(Events::default());
+    let (recorder, worker) = EventRecorder::new(Arc::clone(&events) as Arc<dyn EventSink>);
+    tokio::spawn(worker.run());
+    let controller = Controller::new(config, writer, recorder, metrics);
     api.connect(&controller);
     for name in ["n1", "n2"] {
         let node = build::node(name, Some("zone-a"));
@@ -61,7 +65,7 @@ pub fn not_started(api: Arc<Api>, config: ControlConfig) -> World {
     controller.slice(Change::Replaced(listed.collect(), version));
     api.state.lock().pending.clear();
     controller.spawn_workers();
-    World { api, controller, registry }
+    World { api, controller, registry, events }
 }
 
 pub fn meta(key: &Key, uid: &Uid, version: Version) -> Meta {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::api::Api;
 use crate::support::pods::{endpoints, pod, service, service_without_selector};
 use crate::support::wait::SOON;
-use crate::support::{Consumer, Peer, Stage, User, World, eventually, real};
+use crate::support::{Consumer, Controller, Peer, Stage, User, World, eventually, real};
 
 #[tokio::test]
 async fn a_world_is_published_and_the_consumer_sees_every_write() {
@@ -198,4 +198,21 @@ async fn the_peer_mirrors_and_publishes_by_named_port() {
         })
         .await;
     assert_eq!(number, 9090);
+}
+
+#[tokio::test]
+async fn the_controller_runs_as_a_child_and_ends_when_it_is_told() {
+    let Some(stage) = real::exclusive().await else { return };
+    let controller = Controller::start(&stage, &[]).await;
+    let world = World::new(&stage, "child").await;
+    let consumer = Consumer::follow(&world).await;
+    let addresses = world.pods("web", 3, 5).await;
+    world.service(service("web", "web").port("http", 80, "8080")).await;
+    world.wait_addresses("web", &addresses).await;
+    consumer.quiet(Duration::from_millis(300), SOON).await;
+    let metrics = controller.metrics().await;
+    assert!(metrics.sum("endpoint_slice_controller_syncs", &[("result", "success")]) > 0.0);
+    controller.freeze();
+    controller.thaw();
+    assert_eq!(controller.terminate(Duration::from_secs(5)).await, 0);
 }

@@ -2,6 +2,7 @@
 //! servers; each test has a cluster or a namespace of its own.
 
 #![cfg(feature = "controller")]
+#![allow(clippy::expect_used, clippy::panic)] // outside of #[test] functions too
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -9,6 +10,7 @@ mod support;
 mod edits;
 mod harness;
 mod mirroring;
+mod plan_dump;
 mod play;
 mod pods;
 mod recreated;

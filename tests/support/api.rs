@@ -29,6 +29,8 @@ pub struct Event {
     /// `ADDED`, `MODIFIED`, `DELETED`, `BOOKMARK` or `ERROR`.
     pub kind: String,
     pub object: Value,
+    /// Bytes on the wire.
+    pub size: usize,
 }
 
 pub type Events = Pin<Box<dyn Stream<Item = Result<Event, String>> + Send>>;
@@ -161,7 +163,7 @@ impl Api {
             let line = line.map_err(|error| error.to_string())?;
             let mut event: Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
             let kind = event["type"].as_str().unwrap_or_default().to_string();
-            Ok(Event { kind, object: event["object"].take() })
+            Ok(Event { kind, object: event["object"].take(), size: line.len() })
         });
         Ok(Box::pin(events))
     }

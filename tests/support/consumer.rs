@@ -221,7 +221,7 @@ impl State {
         self.writes.push(Write {
             kind: event.kind.clone(),
             slice: name.clone(),
-            service: service.clone(),
+            service,
             version: version.parse().unwrap_or(0),
         });
         self.last_write = Some(Instant::now());

@@ -19,8 +19,20 @@ pub struct Peer {
 
 impl Peer {
     /// Starts it as [`User::Peer`] without leader election and with a high request rate, and waits
-    /// until it runs. `flags` come last and win.
+    /// until its controllers run. `flags` come last and win.
     pub async fn start(stage: &dyn Stage, flags: &[&str]) -> Peer {
+        let peer = Peer::launch(stage, flags);
+        eventually("the peer has started its controllers", READY_WITHIN, || async {
+            let log = peer.process.log().to_lowercase();
+            let lines = ["starting endpoint slice controller", "starting endpointslicemirroring controller"];
+            if lines.iter().all(|line| log.contains(line)) { Ok(()) } else { Err(peer.process.tail(20)) }
+        })
+        .await;
+        peer
+    }
+
+    /// The same without waiting.
+    pub fn launch(stage: &dyn Stage, flags: &[&str]) -> Peer {
         let programs = programs().expect("a stage was lent, so the programs are there");
         let port = free_port();
         let mut command = Command::new(programs.path("kube-controller-manager"));
@@ -36,20 +48,7 @@ impl Peer {
             .arg(format!("--cert-dir={}", scratch().join(format!("peer-{port}")).display()))
             .arg(format!("--secure-port={port}"))
             .args(flags);
-        let process = Process::start(&next_name("peer"), command);
-        let peer = Peer { process };
-        eventually("the peer has started its controllers", READY_WITHIN, || async {
-            let log = peer.process.log();
-            let started =
-                ["starting endpoint slice controller", "starting endpointslicemirroring controller"];
-            let lower = log.to_lowercase();
-            match started.iter().all(|line| lower.contains(line)) {
-                true => Ok(()),
-                false => Err(peer.process.tail(20)),
-            }
-        })
-        .await;
-        peer
+        Peer { process: Process::start(&next_name("peer"), command) }
     }
 
     pub fn process(&self) -> &Process {

@@ -29,6 +29,7 @@ for pid in $alive; do kill -KILL "$pid" 2>/dev/null; done
 [ -z "$folder" ] || rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }
 "#;
 
+#[allow(clippy::zombie_processes)] // it outlives this process: that is its purpose
 fn watchdog() -> &'static Mutex<ChildStdin> {
     static WATCHDOG_INPUT: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
     WATCHDOG_INPUT.get_or_init(|| {

@@ -3,6 +3,7 @@
 //! replicas must not both claim the cluster's slices.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,7 +20,7 @@ use crate::plan::Figures;
 #[derive(Clone)]
 pub(super) struct SyncState {
     leading: Arc<AtomicBool>,
-    samples: Arc<Mutex<Vec<(IntGauge, Arc<SampleQueue>)>>>,
+    samples: Arc<Mutex<Vec<InBackoff>>>,
     selector: Sums,
     mirroring: Sums,
     traffic_distribution: IntGaugeVec,
@@ -37,6 +38,9 @@ pub(super) struct LoopShares {
 }
 
 type Shares = HashMap<Key, Share, foldhash::fast::RandomState>;
+
+// A queue, and the gauge of its keys in backoff.
+type InBackoff = (IntGauge, Arc<SampleQueue>);
 
 // The three gauges that both loops have.
 #[derive(Clone)]
@@ -206,7 +210,7 @@ impl Sums {
     }
 }
 
-impl<V: Clone + Eq + std::hash::Hash + AsRef<str>> Counts<V> {
+impl<V: Clone + Eq + Hash + AsRef<str>> Counts<V> {
     fn new(family: &IntGaugeVec) -> Counts<V> {
         Counts { family: family.clone(), children: Mutex::default() }
     }

@@ -234,7 +234,8 @@ impl<K: Clone + Eq + Hash + Ord> Core<K> {
 
     /// Whether `take` would give a key.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.paused && !self.stopped && !(self.live.is_empty() && self.low.is_empty())
+        let waits = !self.live.is_empty() || !self.low.is_empty();
+        waits && !self.paused && !self.stopped
     }
 
     /// When the next delayed key is due; `None` while that would change nothing.

@@ -1,4 +1,4 @@
-//! Cuts what the API server sends into objects while it arrives: the items of a list out of its
+//! Cuts what the API server sends into objects while it arrives: the objects of a list out of its
 //! body, the frames of a watch out of its lines. Never more than one object is held back.
 //!
 //! Cutting looks at brackets and quotes only; whether an object is right is found out when it is
@@ -31,7 +31,7 @@ pub enum SplitError {
     Metadata(String),
 }
 
-/// What stands round the items of a list.
+/// What stands round the objects of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListEnd {
     /// The version of the list; 0 when it has none.
@@ -42,7 +42,7 @@ pub struct ListEnd {
     pub items: bool,
 }
 
-/// Cuts the body of one list into its items.
+/// Cuts the body of one list into its objects.
 #[derive(Debug, Default)]
 pub struct ListSplitter {
     buffer: BytesMut,
@@ -65,7 +65,7 @@ enum Place {
     BeforeValue(Field),
     InValue(Field),
     Items,
-    InItem,
+    InObject,
     Done,
 }
 
@@ -138,17 +138,17 @@ impl ListSplitter {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next item that is complete; `None` until more is pushed.
+    /// The next object that is complete; `None` until more is pushed.
     ///
     /// # Errors
     /// When the body is not the JSON of a list.
-    pub fn next_item(&mut self) -> Result<Option<Bytes>, SplitError> {
+    pub fn next_object(&mut self) -> Result<Option<Bytes>, SplitError> {
         loop {
             match self.place {
-                Place::InItem => match self.take_value() {
-                    Some(item) => {
+                Place::InObject => match self.take_value() {
+                    Some(object) => {
                         self.place = Place::Items;
-                        return Ok(Some(item));
+                        return Ok(Some(object));
                     }
                     None => return Ok(None),
                 },
@@ -192,7 +192,7 @@ impl ListSplitter {
             (Place::BeforeValue(field), _) => self.begin(Place::InValue(field)),
             (Place::Items, b',') => self.pass(Place::Items),
             (Place::Items, b']') => self.pass(Place::Key),
-            (Place::Items, found) if found != b'}' => self.begin(Place::InItem),
+            (Place::Items, found) if found != b'}' => self.begin(Place::InObject),
             (place, found) => {
                 let expected = match place {
                     Place::Start => "the opening bracket of a list",
@@ -261,7 +261,7 @@ impl ListSplitter {
         Ok(())
     }
 
-    /// What stood round the items.
+    /// What stood round the objects.
     ///
     /// # Errors
     /// When the body is not complete.

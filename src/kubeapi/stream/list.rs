@@ -96,7 +96,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         while let Some(chunk) = body.next().await {
             splitter.push(&chunk?);
             self.shared.life.sign();
-            while let Some(object) = splitter.next_item().map_err(unreadable)? {
+            while let Some(object) = splitter.next_object().map_err(unreadable)? {
                 listing.rows.extend(self.read_object(listing.deciding, &object));
             }
         }

@@ -95,7 +95,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         (stream, StreamHandle { shared })
     }
 
-    /// Starts the stream in a task of its own. It ends with the runtime, or when the task is aborted.
+    /// A stream in a task of its own. It ends with the runtime, or when the task is aborted.
     pub fn spawn(
         config: StreamConfig,
         transport: Arc<dyn Transport>,
@@ -206,18 +206,20 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         new
     }
 
-    /// Something that cannot even be named.
-    pub(super) fn is_unreadable(&mut self, error: &DecodeError) {
+    /// Something of which not even the name can be read.
+    pub(super) fn unreadable(&self, error: &DecodeError) -> Failure {
         self.metrics.decode_errors.inc();
-        self.told.failed(Doing::Read, &Failure::Unreadable(error.to_string()));
+        Failure::Unreadable(error.to_string())
     }
 
-    /// One object of a list or a streaming list.
+    /// One object of a list or a streaming list. One without a readable name is left out: which row is
+    /// its old one cannot be known, and the others are not to wait for it.
     pub(super) fn read_object(&mut self, deciding: bool, object: &[u8]) -> Option<(Meta, Listed<D::Row>)> {
         let meta = match self.decoder.meta(object) {
             Ok(meta) => meta,
             Err(error) => {
-                self.is_unreadable(&error);
+                let failure = self.unreadable(&error);
+                self.told.failed(Doing::Read, &failure);
                 return None;
             }
         };

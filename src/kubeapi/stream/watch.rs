@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::failure::{Doing, Failure};
 use super::handle::SILENCE;
+use super::list::Listing;
 use super::machine::{State, Stream, asked};
 use super::transport::TransportError;
 use super::{Change, Sink};
@@ -161,27 +162,24 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         match failure {
             Failure::Expired(_) => self.watch_expired(Doing::Read, &failure),
             Failure::Behind(_) => self.is_behind(Doing::Read, &failure, State::Open),
-            Failure::Old { .. } => {
-                self.told.failed(Doing::Read, &failure);
-                self.lose();
-                let pause = self.watch_backoff.after(&failure);
-                self.pause(pause, State::List(self.deciding()))
-            }
+            Failure::Old { .. } => self.list_after(&failure, self.deciding()),
+            // An event was lost with it: what follows is not to be built on.
+            Failure::Unreadable(_) => self.list_after(&failure, self.not_older()),
             _ => self.open_again(Doing::Read, &failure),
         }
     }
 
-    /// Takes one frame. An error ends the watch; what cannot be read is passed over, and a list is
-    /// fetched for its sake.
+    /// The watch is no longer to be trusted: a list follows.
+    fn list_after(&mut self, failure: &Failure, listing: Listing<D::Row>) -> State<D::Row> {
+        self.told.failed(Doing::Read, failure);
+        self.lose();
+        let pause = self.watch_backoff.after(failure);
+        self.pause(pause, State::List(listing))
+    }
+
+    /// Takes one frame. An error ends the watch.
     fn take(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let frame = match read_frame(line) {
-            Ok(frame) => frame,
-            Err(error) => {
-                self.is_unreadable(&error);
-                self.undecodable.want_list();
-                return Ok(());
-            }
-        };
+        let frame = read_frame(line).map_err(|error| self.unreadable(&error))?;
         match frame.kind {
             FrameKind::Error => return Err(Failure::of_status(200, frame.object, None)),
             FrameKind::Unknown(kind) => {
@@ -194,31 +192,23 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
                 }
                 return Ok(());
             }
-            FrameKind::Bookmark => match read_bookmark(frame.object) {
-                Ok(bookmark) => {
-                    self.newer(bookmark.version)?;
-                    self.tell(bookmark.version, Change::Bookmark(bookmark.version));
-                }
-                Err(error) => self.is_unreadable(&error),
-            },
-            FrameKind::Upserted | FrameKind::Deleted => match self.decoder.meta(frame.object) {
-                Ok(meta) => {
-                    self.newer(meta.version)?;
-                    let version = meta.version;
-                    let change = match frame.kind {
-                        FrameKind::Deleted => {
-                            self.undecodable.over(&meta.uid);
-                            Change::Deleted(meta)
-                        }
-                        _ => self.upserted(meta, frame.object),
-                    };
-                    self.tell(version, change);
-                }
-                Err(error) => {
-                    self.is_unreadable(&error);
-                    self.undecodable.want_list();
-                }
-            },
+            FrameKind::Bookmark => {
+                let version = read_bookmark(frame.object).map_err(|error| self.unreadable(&error))?.version;
+                self.newer(version)?;
+                self.tell(version, Change::Bookmark(version));
+            }
+            FrameKind::Upserted | FrameKind::Deleted => {
+                let meta = self.decoder.meta(frame.object).map_err(|error| self.unreadable(&error))?;
+                self.newer(meta.version)?;
+                let version = meta.version;
+                let change = if frame.kind == FrameKind::Deleted {
+                    self.undecodable.over(&meta.uid);
+                    Change::Deleted(meta)
+                } else {
+                    self.upserted(meta, frame.object)
+                };
+                self.tell(version, change);
+            }
         }
         Ok(())
     }

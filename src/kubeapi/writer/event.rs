@@ -1,46 +1,51 @@
 //! Events on the wire: core/v1, created once and patched when the same thing happens again.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::Method;
 use serde_json::{Value, json};
 
 use super::outcome::Verb;
 use super::{FIELD_MANAGER, KubeWriter, request};
+use crate::control::events::{EventError, EventSink};
 use crate::control::write::{Event, WriteError};
 use crate::model::Time;
 
+impl EventSink for KubeWriter {
+    fn create<'a>(&'a self, namespace: &'a str, event: &'a Value) -> BoxFuture<'a, Result<(), EventError>> {
+        let path = format!("/api/v1/namespaces/{namespace}/events?fieldManager={FIELD_MANAGER}");
+        self.send_event(Method::POST, path, event).boxed()
+    }
+
+    fn patch<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+        patch: &'a Value,
+    ) -> BoxFuture<'a, Result<(), EventError>> {
+        let path = format!("/api/v1/namespaces/{namespace}/events/{name}?fieldManager={FIELD_MANAGER}");
+        self.send_event(Method::PATCH, path, patch).boxed()
+    }
+}
+
 impl KubeWriter {
-    pub(super) async fn post(&self, event: &Event) -> Result<(), WriteError> {
-        if event.count > 1 {
-            match self.send_event(Method::PATCH, &one(event), repetition(event)).await {
-                // Events expire after an hour.
-                Err(WriteError::NotFound) => {}
-                ended => return ended,
-            }
-        }
-        match self.send_event(Method::POST, &all(event), whole_event(event)).await {
-            // A repetition of a request whose answer was lost.
-            Err(WriteError::AlreadyExists) => Ok(()),
-            ended => ended,
+    async fn send_event(&self, method: Method, path: String, body: &Value) -> Result<(), EventError> {
+        let told = |error: WriteError| EventError::Refused(error.to_string());
+        let request = request(method, &path, body.to_string().into_bytes()).map_err(told)?;
+        match self.send(&self.events, &self.event_rate, Verb::Event, request).await {
+            Ok(_) => Ok(()),
+            Err(WriteError::NotFound) => Err(EventError::Gone),
+            Err(WriteError::AlreadyExists) => Err(EventError::AlreadyExists),
+            Err(WriteError::NamespaceTerminating) => Err(EventError::NamespaceTerminating),
+            Err(
+                error @ (WriteError::Throttled { .. }
+                | WriteError::Unreachable { .. }
+                | WriteError::Unknown { .. }
+                | WriteError::Fenced),
+            ) => Err(EventError::Unavailable(error.to_string())),
+            Err(error) => Err(told(error)),
         }
     }
-
-    async fn send_event(&self, method: Method, path: &str, body: Value) -> Result<(), WriteError> {
-        let request = request(method, path, body.to_string().into_bytes())?;
-        self.send(&self.events, &self.event_rate, Verb::Event, request).await.map(|_| ())
-    }
-}
-
-fn all(event: &Event) -> String {
-    format!("/api/v1/namespaces/{}/events?fieldManager={FIELD_MANAGER}", event.regarding.key.namespace)
-}
-
-fn one(event: &Event) -> String {
-    let namespace = &event.regarding.key.namespace;
-    format!("/api/v1/namespaces/{namespace}/events/{}?fieldManager={FIELD_MANAGER}", event.name)
-}
-
-fn repetition(event: &Event) -> Value {
-    json!({"count": event.count, "lastTimestamp": seconds(event.last), "message": event.message})
 }
 
 pub(crate) fn whole_event(event: &Event) -> Value {

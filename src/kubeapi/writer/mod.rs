@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::client::call::{Answer, call};
 use super::limit::TokenBucket;
 use super::metrics::HostMetrics;
-use crate::control::write::{Deleted, Event, Fence, WriteError, Writer};
+use crate::control::write::{Deleted, Fence, WriteError, Writer};
 use crate::model::wire::{DecodeError, decode_endpoints, decode_service, decode_slice, encode_slice};
 use crate::model::{Endpoints, Key, Service, Slice};
 pub(crate) use event::whole_event;
@@ -272,10 +272,6 @@ impl Writer for KubeWriter {
 
     fn get_endpoints<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Endpoints>, WriteError>> {
         self.read(core_path(key, "endpoints"), decode_endpoints).boxed()
-    }
-
-    fn post_event<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<(), WriteError>> {
-        self.post(event).boxed()
     }
 }
 

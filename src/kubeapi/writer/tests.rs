@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::*;
+use crate::control::events;
 use crate::control::write::{NoElection, Regarding};
 use crate::kubeapi::metrics::RequestMetrics;
 use crate::model::{AddressType, Labels, Time, Uid};
@@ -123,27 +124,6 @@ fn stored(version: &str) -> Value {
         "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "addressType": "IPv4", "endpoints": null,
         "metadata": {"namespace": "ns", "name": "web-abcde", "uid": "u", "resourceVersion": version},
     })
-}
-
-fn event(count: u32) -> Event {
-    let first = Time::parse("2026-11-21T06:52:00.5Z").unwrap();
-    Event {
-        name: "web.1".into(),
-        regarding: Regarding {
-            api_version: "v1",
-            kind: "Service",
-            key: Key::new("ns", "web"),
-            uid: Uid::new("u"),
-            version: 3,
-        },
-        component: "endpoint-slice-controller",
-        warning: true,
-        reason: "FailedToUpdateEndpointSlices",
-        message: "a quota".into(),
-        first,
-        last: Time::parse("2026-11-21T06:53:00Z").unwrap(),
-        count,
-    }
 }
 
 struct Stage {
@@ -340,7 +320,7 @@ async fn no_write_passes_the_fence_not_even_one_that_waited_for_its_place() {
     assert_eq!(s.server.asked().len(), 2);
     s.server.will(Does::Answer(200, stored("8")));
     assert!(s.writer.get_slice(&slice.key).await.is_ok(), "reads pass");
-    assert!(s.writer.post_event(&event(1)).await.is_ok(), "Events pass");
+    assert!(events::EventSink::patch(&s.writer, "ns", "web.1", &json!({})).await.is_ok(), "Events pass");
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,43 +358,39 @@ async fn writes_that_are_still_unknown_at_a_shutdown_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_created_once_and_patched_when_it_happens_again() {
+async fn an_event_is_created_and_patched_in_the_namespace_of_what_it_is_about() {
     let s = stage();
-    s.writer.post_event(&event(1)).await.unwrap();
-    s.writer.post_event(&event(2)).await.unwrap();
+    let (event, patch) = (json!({"kind": "Event"}), json!({"count": 2}));
+    events::EventSink::create(&s.writer, "ns", &event).await.unwrap();
+    events::EventSink::patch(&s.writer, "ns", "web.1", &patch).await.unwrap();
     let asked = s.server.asked();
     assert_eq!((asked.len(), &asked[0].method, &asked[1].method), (2, &Method::POST, &Method::PATCH));
     assert_eq!(asked[0].path, "/api/v1/namespaces/ns/events?fieldManager=endpointslice-controller");
-    assert_eq!(
-        asked[0].body,
-        json!({
-            "kind": "Event", "apiVersion": "v1", "metadata": {"name": "web.1", "namespace": "ns"},
-            "involvedObject": {
-                "kind": "Service", "apiVersion": "v1", "namespace": "ns", "name": "web", "uid": "u",
-                "resourceVersion": "3",
-            },
-            "type": "Warning", "reason": "FailedToUpdateEndpointSlices", "message": "a quota",
-            "source": {"component": "endpoint-slice-controller"},
-            "reportingComponent": "endpoint-slice-controller", "reportingInstance": "",
-            "firstTimestamp": "2026-11-21T06:52:00Z", "lastTimestamp": "2026-11-21T06:53:00Z", "count": 1,
-        })
-    );
+    assert_eq!(asked[0].body, event);
     assert_eq!(asked[1].path, "/api/v1/namespaces/ns/events/web.1?fieldManager=endpointslice-controller");
     assert_eq!(asked[1].content, "application/merge-patch+json");
-    assert_eq!(
-        asked[1].body,
-        json!({"count": 2, "lastTimestamp": "2026-11-21T06:53:00Z", "message": "a quota"})
-    );
+    assert_eq!(asked[1].body, patch);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_has_expired_is_created_anew_with_its_count() {
+async fn what_became_of_an_event_is_told_apart() {
     let s = stage();
-    s.server.will(Does::Answer(404, status(404, "NotFound")));
-    s.writer.post_event(&event(9)).await.unwrap();
-    let asked = s.server.asked();
-    assert_eq!(asked[1].method, Method::POST);
-    assert_eq!(asked[1].body["count"], 9);
-    s.server.will(Does::Answer(409, status(409, "AlreadyExists")));
-    assert_eq!(s.writer.post_event(&event(1)).await, Ok(()), "its answer was lost the first time");
+    let event = json!({});
+    for (code, reason, expected) in [
+        (404, "NotFound", events::EventError::Gone),
+        (409, "AlreadyExists", events::EventError::AlreadyExists),
+    ] {
+        s.server.will(Does::Answer(code, status(code, reason)));
+        assert_eq!(events::EventSink::patch(&s.writer, "ns", "web.1", &event).await, Err(expected), "{code}");
+    }
+    s.server.will(Does::Answer(422, status(422, "Invalid")));
+    assert!(matches!(
+        events::EventSink::create(&s.writer, "ns", &event).await,
+        Err(events::EventError::Refused(_))
+    ));
+    s.server.will(Does::BreakOff);
+    assert!(matches!(
+        events::EventSink::create(&s.writer, "ns", &event).await,
+        Err(events::EventError::Unavailable(_))
+    ));
 }

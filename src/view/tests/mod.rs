@@ -3,8 +3,10 @@
 mod overlay;
 mod relist;
 mod rows;
+mod server;
 mod snapshots;
 mod wakes;
+mod walk;
 
 use super::*;
 use crate::model::labels::{MANAGED_BY, SERVICE_NAME};

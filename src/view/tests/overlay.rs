@@ -142,6 +142,38 @@ fn a_slice_that_lost_its_managed_by_and_got_it_back_while_a_write_is_on_its_way_
 }
 
 #[test]
+fn what_we_wrote_and_a_list_left_out_because_it_was_overwritten_wakes_after_the_answer() {
+    let woken = ["selector web SliceBatch"];
+    let created = || {
+        let mut stage = Stage::started();
+        stage.view.slices.write_begins(&web().key);
+        stage
+    };
+    let mut stage = created();
+    list(&mut stage, vec![], 6);
+    assert_eq!(stage.answer("web-1", Answered::Stored(web().at(5))), woken, "it was deleted");
+    let mut stage = created();
+    list(&mut stage, vec![slice("web-1", Loop::Selector, "front").at(6)], 6);
+    assert_eq!(
+        stage.answer("web-1", Answered::Stored(web().at(5))),
+        ["selector front SliceBatch", "selector web SliceBatch"],
+        "it was moved"
+    );
+}
+
+#[test]
+fn a_foreign_move_and_delete_while_a_write_is_on_its_way_wakes_the_other_service_after_the_answer() {
+    let mut stage = writing();
+    show(&mut stage, slice("web-1", Loop::Selector, "front").at(11));
+    assert_eq!(
+        stage.answer("web-1", Answered::Gone(web().uid)),
+        ["selector front SliceBatch"],
+        "who wrote it knows by the answer"
+    );
+    assert_eq!(stage.slices_of(Loop::Selector, "front"), []);
+}
+
+#[test]
 fn of_two_writes_on_their_way_both_are_ours() {
     let mut stage = writing();
     stage.view.slices.write_begins(&web().key);
@@ -389,5 +421,17 @@ fn what_a_live_read_finds_in_other_hands_is_no_longer_seen() {
     assert_eq!(show_end(&mut stage, web().at(5)), ["selector web SliceBatch"], "its Service hears of it");
     assert!(stage.view.slices.at_rest());
     stage.view.slice_was_answered(taken.at(6));
-    assert!(stage.view.slices.at_rest(), "one that was never ours leaves nothing");
+    stage.wakes(|view, wakes| view.slice(Change::Bookmark(6), wakes));
+    assert!(stage.view.slices.at_rest(), "the stream is past it");
+}
+
+#[test]
+fn what_a_live_read_finds_in_other_hands_is_not_seen_as_it_was_before() {
+    let mut stage = Stage::started();
+    let taken = Slice { labels: labels("kubernetes.io/service-name=web"), ..web() };
+    stage.view.slice_was_answered(taken.at(5));
+    assert_eq!(show(&mut stage, web().at(4)), NOBODY, "when it was ours");
+    assert_eq!(held(&stage), None);
+    assert_eq!(show_end(&mut stage, web().at(5)), NOBODY);
+    assert!(stage.view.slices.at_rest());
 }

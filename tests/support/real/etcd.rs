@@ -1,5 +1,6 @@
 //! One etcd for all clusters of a test binary, each under its own prefix.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,16 +21,25 @@ pub const TRANSACTION: usize = 100;
 pub struct Etcd {
     url: String,
     process: Process,
+    folder: PathBuf,
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        self.process.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 impl Etcd {
     pub async fn start(programs: &Programs) -> Etcd {
         for attempt in 0..5 {
             let (client, peer) = (free_port(), free_port());
-            let mut process = launch(programs, client, peer, attempt);
+            let folder = scratch().join(format!("etcd-{client}"));
+            let mut process = launch(programs, client, peer, attempt, &folder);
             let url = format!("http://127.0.0.1:{client}");
             if ready(&url, &mut process).await {
-                return Etcd { url, process };
+                return Etcd { url, process, folder };
             }
         }
         panic!("etcd did not start; its logs are in {}", super::super::process::logs().display());
@@ -86,14 +96,14 @@ impl Etcd {
     }
 }
 
-fn launch(programs: &Programs, client: u16, peer: u16, attempt: u32) -> Process {
+fn launch(programs: &Programs, client: u16, peer: u16, attempt: u32, folder: &Path) -> Process {
     let client_url = format!("http://127.0.0.1:{client}");
     let peer_url = format!("http://127.0.0.1:{peer}");
     let mut command = Command::new(programs.path("etcd"));
     command
         .args(["--name=stage", "--unsafe-no-fsync", "--log-level=warn"])
         .arg(format!("--quota-backend-bytes={QUOTA}"))
-        .arg(format!("--data-dir={}", scratch().join(format!("etcd-{client}")).display()))
+        .arg(format!("--data-dir={}", folder.display()))
         .arg(format!("--listen-client-urls={client_url}"))
         .arg(format!("--advertise-client-urls={client_url}"))
         .arg(format!("--listen-peer-urls={peer_url}"))
