@@ -212,7 +212,7 @@ fn group(
 fn code(text: &str) -> String {
     let mut kept = String::new();
     for line in text.lines() {
-        if line.trim_start().starts_with("mod tests") {
+        if line.trim_start().starts_with("mod tests {") {
             break;
         }
         let mut in_string = false;

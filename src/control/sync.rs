@@ -11,7 +11,7 @@ use super::metrics::SyncResult;
 use super::queue::Priority;
 use super::write::WriteError;
 use super::{Controller, NAMES_REST};
-use crate::model::{Key, Loop, MirrorSnapshot, Service, Slice, Version};
+use crate::model::{AddressType, Key, Loop, MirrorSnapshot, Service, Slice, Version};
 use crate::plan::kept::{Kept, SelectorDelta, plan_changed};
 use crate::plan::{Operation, Plan, Report, mirror, selector, trigger};
 use crate::view::{Answered, Delta, MirrorState, NoPlan};
@@ -332,6 +332,8 @@ impl Sync<'_> {
         }
         let done = if unknown_nodes.is_empty() { SyncResult::Success } else { SyncResult::Error };
         let count = writes.len();
+        let of_type = |t: &AddressType| writes.iter().filter(|write| write.slice.address_type == *t).count();
+        let changed: Vec<usize> = figures.families.iter().map(|f| of_type(&f.address_type)).collect();
         let applied = if writes.is_empty() {
             Applied::default()
         } else {
@@ -341,7 +343,9 @@ impl Sync<'_> {
         };
         if applied.complete() {
             controller.view.lock().remember(which, key, memory);
-            controller.metrics.of(which).slices_changed(&figures, count);
+            for changed in changed {
+                controller.metrics.of(which).slices_changed(&figures, changed);
+            }
             if let (Some(changed), true) = (self.changed, count > 0) {
                 controller.metrics.of(which).change_written(changed.elapsed());
             }

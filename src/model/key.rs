@@ -12,7 +12,7 @@ use super::Text;
 pub type Version = u64;
 
 /// Namespace and name of an object. Ordered by namespace, then name. Nodes have namespace "".
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Key {
     /// Namespace; empty for what is not namespaced.
     pub namespace: Text,
@@ -129,12 +129,6 @@ pub struct Meta {
     pub uid: Uid,
     /// resourceVersion.
     pub version: Version,
-}
-
-impl Default for Key {
-    fn default() -> Key {
-        Key { namespace: Text::default(), name: SmolStr::default() }
-    }
 }
 
 /// The two loops of this program.

@@ -1,6 +1,8 @@
 //! An API server in memory: just slices, with versions that grow, a stream that delivers when it is
 //! told to, and a script of faults. It is what the loops' tests write to.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 

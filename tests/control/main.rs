@@ -5,6 +5,7 @@
 mod build;
 
 mod api;
+mod mirroring;
 mod random;
 mod selector;
 mod world;

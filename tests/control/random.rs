@@ -1,9 +1,12 @@
 //! Random histories of a large Service: whatever happens, in the end all stands as a full plan wants
 //! it, and writing stops.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::time::Duration;
 
 use endpointslice_controller::control::write::WriteError;
+use endpointslice_controller::model::snapshot::Memory;
 use endpointslice_controller::model::*;
 use endpointslice_controller::plan::selector;
 use endpointslice_controller::view::Change;
@@ -129,7 +132,7 @@ proptest! {
             assert_eq!(world.addresses("web"), expected);
             let snapshot = world.controller.with_view(|view| view.selector_snapshot(&service().key, None)).unwrap();
             let left = selector::plan(&SelectorSnapshot {
-                memory: endpointslice_controller::model::snapshot::Memory::default(), ..snapshot
+                memory: Memory::default(), ..snapshot
             });
             assert!(left.writes.is_empty(), "{:#?}", left.writes);
         });

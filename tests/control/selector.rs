@@ -1,5 +1,7 @@
 //! The selector loop.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -299,4 +301,23 @@ async fn a_pod_on_a_node_that_is_unknown_is_published_when_the_node_appears() {
     world.settle().await;
     assert_eq!(world.addresses("web"), ips([1, 2]));
     assert_eq!(world.api.writes(), writes + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_the_api_server_refuses_is_told_by_one_event_and_harms_only_itself() {
+    let world = world();
+    let refused = WriteError::Invalid { message: "not this one".into() };
+    world.api.fail(Operation::Create, 1, Fault::Refuse(refused));
+    pods(0..250).into_iter().for_each(|pod| world.pod(pod));
+    world.service(service());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.api.slices().len(), 2, "the other creates went on");
+    world.settle().await;
+    assert_eq!(world.addresses("web"), ips(0..250));
+    let events = world.events.0.lock().clone();
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(
+        events[0].contains("FailedToUpdateEndpointSlices") && events[0].contains("not this one"),
+        "{events:?}"
+    );
 }

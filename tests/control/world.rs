@@ -1,5 +1,7 @@
 //! A controller that works against [`Api`], and what the tests do with it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

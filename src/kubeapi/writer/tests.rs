@@ -11,9 +11,9 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::control::events;
-use crate::control::write::{NoElection, Regarding};
+use crate::control::write::NoElection;
 use crate::kubeapi::metrics::RequestMetrics;
-use crate::model::{AddressType, Labels, Time, Uid};
+use crate::model::{AddressType, Labels, Uid};
 
 /// What the API server does with the next request; when nothing is set it echoes.
 enum Does {

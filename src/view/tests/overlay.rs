@@ -94,8 +94,8 @@ fn a_foreign_write_while_a_write_is_on_its_way_wakes_after_the_answer() {
     for (shown, answered) in [
         (vec![foreign.clone().at(11)], Answered::Nothing),
         (vec![stored.clone(), foreign.clone().at(13)], Answered::Stored(stored.clone())),
-        (vec![foreign.clone().at(13)], Answered::Stored(stored.clone())),
-        (vec![stored.clone()], Answered::Nothing),
+        (vec![foreign.at(13)], Answered::Stored(stored.clone())),
+        (vec![stored], Answered::Nothing),
     ] {
         let mut stage = writing();
         for slice in &shown {

@@ -142,6 +142,7 @@ enum Move {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a few at a time
 enum Request {
     Create(Slice),
     Update { base: Slice, slice: Slice },
@@ -149,6 +150,7 @@ enum Request {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a few at a time
 enum Reply {
     Stored(Slice),
     Deleted,
@@ -381,7 +383,7 @@ impl Game {
             (Reply::NotFound, Request::Delete { base } | Request::Update { base, .. }) => {
                 seen.remove(key.name.as_str());
                 self.queued.insert(owner);
-                self.ended.insert(base.uid.clone());
+                self.not_found(&key, &base.uid);
                 Answered::Gone(base.uid)
             }
             _ => {
@@ -397,6 +399,14 @@ impl Game {
                 held >= Some(stored.version) || self.shown >= stored.version || self.knows_better(&stored),
                 "our own write is seen at once: {stored:?}"
             );
+        }
+    }
+
+    /// A 404 tells no version: it hides what the stream shows at this moment. What has left by then,
+    /// and came back before it ended, is seen for the time between.
+    fn not_found(&mut self, key: &Key, uid: &Uid) {
+        if self.view.slices.get(key).is_some_and(|held| held.uid == *uid) {
+            self.ended.insert(uid.clone());
         }
     }
 
@@ -416,7 +426,7 @@ impl Game {
                 self.view.slice_was_answered(found);
             }
             (None, Some(uid)) if self.flights.iter().all(|flight| flight.key != read.key) => {
-                self.ended.insert(uid.clone());
+                self.not_found(&read.key, &uid);
                 self.change(|view, wakes| view.write_ends(&read.key, Answered::Gone(uid), 0, wakes));
             }
             (None, _) => {}
@@ -435,8 +445,7 @@ impl Game {
             }
             (Some(before), None) => {
                 if past.after.is_some() {
-                    // Lost to other hands looks like an end. A 404 tells no version, so that a slice which is
-                    // shown to leave, come back and end is seen for the time between.
+                    // Lost to other hands looks like an end (see `not_found`).
                     self.ended.remove(&before.uid);
                 }
                 Change::Deleted(before.clone().at(past.version).meta())

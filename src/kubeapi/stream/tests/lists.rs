@@ -67,6 +67,18 @@ async fn a_token_that_expires_in_the_middle_of_a_list_makes_one_whole_list() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_is_not_sent_for_ever() {
+    let mut stage = Stage::new();
+    stage.server.list().await.answer(200, page(10, "next", &[object("a", 3, "v")]));
+    stage.server.list().await.answer(400, status(400, "BadRequest"));
+    let first = stage.server.list().await;
+    assert!(first.is_consistent(), "{}", first.uri);
+    first.answer(200, list(11, &[object("b", 4, "v")]));
+    stage.rows.until_log("replaced 11").await;
+    assert_eq!(stage.rows.names(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_of_different_versions_are_not_one_list() {
     let mut stage = Stage::new();
     stage.server.list().await.answer(200, page(10, "next", &[object("a", 3, "v")]));

@@ -83,6 +83,7 @@ async fn a_watch_cut_off_in_the_middle_of_an_event_is_opened_again() {
     again.send(event("ADDED", &object("b", 12, "v")));
     stage.handle.reached(12).await;
     assert_eq!(stage.rows.names(), ["a", "b"]);
+    assert_eq!((stage.restarts("error"), stage.restarts("end")), (1.0, 0.0));
 }
 
 #[tokio::test(start_paused = true)]
