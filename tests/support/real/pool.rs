@@ -64,8 +64,7 @@ pub async fn served_with_controller() -> Option<(RealStage, &'static Controller)
     count::this_test();
     let start = || async {
         let cluster = start_cluster(programs, "served").await;
-        let controller =
-            Controller::launch(&RealStage::new(cluster.clone(), None).await, &["--metrics-bind-address=0"]);
+        let controller = Controller::start(&RealStage::new(cluster.clone(), None).await, &[]).await;
         (cluster, controller)
     };
     let (cluster, controller) = SERVED.get_or_init(start).await;
