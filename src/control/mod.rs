@@ -133,7 +133,6 @@ impl Controller {
         let keys = self.view.lock().all_keys();
         for (which, key) in keys {
             if self.runs(which) {
-                self.state(which, &key, |state| state.read_first = false);
                 self.queue(which).add(key, Priority::Low);
             }
         }

@@ -1,5 +1,8 @@
 //! One sync of one key: snapshot, plan, apply, remember; and what follows from how it ended.
 
+mod in_place;
+mod live;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +14,11 @@ use super::metrics::SyncResult;
 use super::queue::Priority;
 use super::write::WriteError;
 use super::{Controller, NAMES_REST};
-use crate::model::{AddressType, Key, Loop, MirrorSnapshot, Service, Slice, Version};
-use crate::plan::kept::{Kept, SelectorDelta, plan_changed};
+use crate::model::{AddressType, Key, Loop, Service, Slice, Version};
 use crate::plan::{Operation, Plan, Report, mirror, selector, trigger};
-use crate::view::{Answered, Delta, MirrorState, NoPlan};
+use crate::view::{MirrorState, NoPlan};
+use in_place::{in_place, start_keeping, sync_in_place};
+use live::{Newer, confirm_absence, failed_read, names_refused, newer, read_first};
 
 /// Stale answers in a row after which a conflict is an ordinary failure.
 const STALE_LIMIT: u32 = 3;
@@ -130,63 +134,6 @@ async fn sync_selector(controller: &Controller, key: &Key, changed: Option<Insta
     Ended::Failed(format!("{key}: no plan held after {ROUNDS} tries"))
 }
 
-/// Whether a plan changes endpoints where they are, and nothing else.
-fn in_place(plan: &Plan) -> bool {
-    !plan.writes.is_empty()
-        && plan.writes.iter().all(|write| write.operation == Operation::Update)
-        && plan.figures.families.iter().all(|family| family.added == 0 && family.removed == 0)
-}
-
-/// Remembers where the endpoints of a Service stand, so that the next change costs what changed.
-fn start_keeping(controller: &Controller, key: &Key) {
-    let Some(snapshot) = controller.view.lock().track(key) else { return };
-    match Kept::of(&snapshot) {
-        Some(kept) => controller.state(Loop::Selector, key, |state| state.kept = Some(Box::new(kept))),
-        None => controller.view.lock().untrack(key),
-    }
-}
-
-/// The sync of a large Service some of whose Pods changed in place. `None` when it takes a full plan.
-async fn sync_in_place(controller: &Controller, key: &Key, changed: Option<Instant>) -> Option<Ended> {
-    let mut kept = controller.state(Loop::Selector, key, |state| state.kept.take())?;
-    let planned = {
-        let mut view = controller.view.lock();
-        let planned = view.delta(key).and_then(|delta| {
-            let Delta { service, pods, nodes, slices, memory } = delta;
-            let delta = SelectorDelta { kept: &kept, service, pods: &pods, nodes, slices, memory };
-            Some((plan_changed(&delta)?, Arc::clone(service)))
-        });
-        if planned.is_none() {
-            view.untrack(key);
-        }
-        planned
-    };
-    let (plan, service) = planned?;
-    let sync = Sync {
-        controller,
-        which: Loop::Selector,
-        key,
-        about: About::service(&service),
-        gaps_allowed: service.deleting,
-        changed,
-    };
-    let standing: Vec<Arc<Slice>> = plan.writes.iter().filter_map(|write| write.base.clone()).collect();
-    let Round::Ended(ended) = sync.carry_out(plan.clone(), &standing).await else {
-        controller.view.lock().untrack(key);
-        return Some(Ended::Stale);
-    };
-    let mut view = controller.view.lock();
-    let holds = matches!(ended, Ended::Done(_))
-        && view.slices_of(Loop::Selector, key).is_some_and(|slices| kept.written(&plan, slices));
-    if holds {
-        drop(view);
-        controller.state(Loop::Selector, key, |state| state.kept = Some(kept));
-    } else {
-        view.untrack(key);
-    }
-    Some(ended)
-}
-
 async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant>) -> Ended {
     read_first(controller, Loop::Mirroring, key).await;
     let mut refused = 0;
@@ -240,44 +187,6 @@ async fn sync_mirror(controller: &Controller, key: &Key, changed: Option<Instant
         }
     }
     Ended::Failed(format!("{key}: no plan held after {ROUNDS} tries"))
-}
-
-/// Mirrored slices are deleted for a missing Service or Endpoints only after a live read has
-/// answered 404: an object that changes from one watched side to the other is missing for a moment.
-async fn confirm_absence(controller: &Controller, snapshot: MirrorSnapshot) -> Result<MirrorSnapshot, Ended> {
-    if snapshot.slices.is_empty() {
-        return Ok(snapshot);
-    }
-    let key = &snapshot.key;
-    let failed = |what: &str, error: &WriteError| Err(failed_read(key, what, error));
-    if snapshot.service.is_none() {
-        match controller.writer.get_service(key).await {
-            Ok(None) => {}
-            // The stream is about to show it, and that wakes the key.
-            Ok(Some(_)) => return Err(Ended::Done(SyncResult::Success)),
-            Err(error) => return failed("Service", &error),
-        }
-    } else if snapshot.endpoints.is_none() && snapshot.service.as_ref().is_some_and(|s| s.selector.is_none())
-    {
-        match controller.writer.get_endpoints(key).await {
-            Ok(None) => {}
-            Ok(Some(endpoints)) => {
-                let mut snapshot = snapshot;
-                snapshot.endpoints = Some(Arc::new(endpoints));
-                return Ok(snapshot);
-            }
-            Err(error) => return failed("Endpoints", &error),
-        }
-    }
-    Ok(snapshot)
-}
-
-fn failed_read(key: &Key, what: &str, error: &WriteError) -> Ended {
-    match error {
-        WriteError::Throttled { after } => Ended::Throttled(*after),
-        WriteError::Fenced => Ended::Fenced,
-        error => Ended::Failed(format!("{what} {key} could not be read: {error}")),
-    }
 }
 
 /// What an Event of a sync is about.
@@ -360,28 +269,6 @@ impl Sync<'_> {
     }
 }
 
-/// A create met a name that is taken. Read what bears it: ours enters the view and the next plan
-/// decides what it is; anything else makes the name refused to this key. Whether there is a reason to plan again at once.
-async fn names_refused(controller: &Controller, which: Loop, key: &Key, taken: &[Slice]) -> bool {
-    let mut learned = false;
-    for slice in taken {
-        let Ok(found) = controller.writer.get_slice(&slice.key).await else { continue };
-        learned = true;
-        let Some(found) = found else { continue };
-        let ours = !found.deleting && found.managed_by() == Some(which) && found.service() == slice.service();
-        let mut view = controller.view.lock();
-        let (uid, at) = (found.uid.clone(), found.key.clone());
-        view.slice_was_answered(found);
-        let seen = view.slices.get(&at).is_some_and(|held| held.uid == uid);
-        if !ours || !seen {
-            let mut memory = view.memory(which, key);
-            memory.refused.insert(at.name);
-            view.remember(which, key, memory);
-        }
-    }
-    learned
-}
-
 /// What follows from writes that did not all succeed.
 async fn after_failure(
     controller: &Controller,
@@ -405,6 +292,16 @@ async fn after_failure(
     if let Some(after) = applied.throttled {
         return Ended::Throttled(after);
     }
+    if let Some(slice) = applied.taken.first() {
+        return Ended::Failed(format!(
+            "the name of slice {} is taken, and what bears it cannot be read",
+            slice.key
+        ));
+    }
+    if applied.conflicts.is_empty() && applied.gone == 0 {
+        // Only creates in a terminating namespace failed, and what was held back waits for them in vain.
+        return Ended::Done(SyncResult::Success);
+    }
     let stale = controller.state(which, key, |state| {
         state.stale += 1;
         state.stale
@@ -426,65 +323,7 @@ async fn after_failure(
         report_failure(controller, which, about, &message);
         return Ended::Failed(message);
     }
-    if applied.conflicts.is_empty() && applied.gone == 0 && applied.taken.is_empty() && applied.held_back == 0
-    {
-        return Ended::Done(SyncResult::Success);
-    }
     Ended::Stale
-}
-
-enum Newer {
-    Yes,
-    No,
-}
-
-/// Whether the slice that was sent is known, or read now, to stand at another version. A live read
-/// decides at once what waiting for the stream would decide later.
-async fn newer(controller: &Controller, sent: &Slice) -> Newer {
-    let held = controller.view.lock().slices.get(&sent.key).map(|held| (held.uid.clone(), held.version));
-    if held != Some((sent.uid.clone(), sent.version)) {
-        return Newer::Yes;
-    }
-    match controller.writer.get_slice(&sent.key).await {
-        Ok(Some(found)) if found.uid == sent.uid && found.version == sent.version => Newer::No,
-        Ok(Some(found)) => {
-            enter(controller, sent, Some(found));
-            Newer::Yes
-        }
-        Ok(None) => {
-            enter(controller, sent, None);
-            Newer::Yes
-        }
-        // Unknown: plan again, and let the next answer decide.
-        Err(_) => Newer::Yes,
-    }
-}
-
-fn enter(controller: &Controller, known: &Slice, found: Option<Slice>) {
-    let now = controller.seconds();
-    let mut view = controller.view.lock();
-    match found {
-        // Another uid bears the name, or a managed-by that is not ours: what was known is gone.
-        Some(found) if found.uid != known.uid || found.managed_by().is_none() => {
-            view.write_ends(&known.key, Answered::Gone(known.uid.clone()), now, &mut Vec::new());
-            view.slice_was_answered(found);
-        }
-        Some(found) => view.slice_was_answered(found),
-        None => view.write_ends(&known.key, Answered::Gone(known.uid.clone()), now, &mut Vec::new()),
-    }
-}
-
-/// After stale answers in a row nothing in the view is believed before it was read live.
-async fn read_first(controller: &Controller, which: Loop, key: &Key) {
-    if !controller.state(which, key, |state| state.read_first) {
-        return;
-    }
-    let held = controller.view.lock().slices.of(which, key);
-    for slice in held {
-        if let Ok(found) = controller.writer.get_slice(&slice.key).await {
-            enter(controller, &slice, found);
-        }
-    }
 }
 
 fn failure_message(operation: Operation, slice: &Slice, error: &WriteError, count: usize) -> String {

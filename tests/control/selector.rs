@@ -321,3 +321,25 @@ async fn a_write_that_the_api_server_refuses_is_told_by_one_event_and_harms_only
         "{events:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_create_in_a_terminating_namespace_is_no_hot_loop() {
+    let world = world();
+    pods(0..150).into_iter().for_each(|pod| world.pod(pod));
+    world.service(service());
+    world.settle().await;
+    let before = world.api.writes();
+    world.api.fail(Operation::Create, 1000, Fault::Refuse(WriteError::NamespaceTerminating));
+    // All keep their port name, some get another number: what moves to a slice that cannot be made stays.
+    let other = crate::build::container_ports(&[("http", 9090, Protocol::TCP)]);
+    for n in 100..150 {
+        world.pod(Pod { ports: other.clone(), ready: false, ..pod(n) });
+    }
+    let mut moved = service();
+    moved.ports[0].target = TargetPort::Name("http".into());
+    world.service(moved);
+    world.settle().await;
+    let writes = world.api.writes() - before;
+    assert!((1..30).contains(&writes), "{writes}");
+    assert_eq!(world.addresses("web"), ips(0..150));
+}
