@@ -14,4 +14,5 @@ mod plan_dump;
 mod play;
 mod pods;
 mod recreated;
+mod refusals;
 mod services;
