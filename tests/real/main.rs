@@ -7,8 +7,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside_peer;
 mod edits;
 mod harness;
+mod metrics;
 mod mirroring;
 mod plan_dump;
 mod play;

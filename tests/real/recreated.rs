@@ -177,6 +177,26 @@ async fn issue_125359_a_service_recreated_beside_its_endpoints_is_mirrored() {
     play.end().await;
 }
 
+/// The live read that confirms that a Service is gone may find the next one: its event must wake the key.
+#[tokio::test]
+async fn a_service_recreated_with_a_selector_loses_its_mirrored_slices() {
+    let Some(play) = Play::begin("selecting").await else { return };
+    let subsets = json!([{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 80}]}]);
+    for _ in 0..15 {
+        play.service(service_without_selector("ext").port("", 80, "80")).await;
+        play.endpoints(endpoints("ext", subsets.clone())).await;
+        play.all("it is mirrored", "ext", |slice| slice["endpoints"][0]["addresses"][0] == "192.0.2.1").await;
+        play.delete("services", "ext").await;
+        play.service(web("ext")).await;
+        play.see("ext", &["IPv4 - = -"]).await;
+        play.delete("services", "ext").await;
+        let slice = play.only("ext").await;
+        play.delete("endpointslices", &crate::play::name_of(&slice)).await;
+        play.see("ext", &[]).await;
+    }
+    play.end().await;
+}
+
 /// A Pod recreated under its name with its address is an update in place, not a move.
 #[tokio::test]
 async fn a_pod_recreated_with_the_same_name_and_address_is_updated_in_place() {
