@@ -7,5 +7,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside_peer;
+mod edits;
 mod harness;
+mod metrics;
+mod mirroring;
 mod plan_dump;
+mod play;
+mod pods;
+mod recreated;
+mod refusals;
+mod services;

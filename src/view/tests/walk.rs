@@ -122,8 +122,11 @@ pub(super) fn owner_of(slice: &Slice) -> Option<(Loop, Key)> {
 
 impl World {
     fn concerns_mirroring(&self, key: &Key) -> bool {
-        self.services.get(key).is_none_or(|service| service.selector.is_none())
-            || self.slices.values().any(|slice| owner_of(slice) == Some((Loop::Mirroring, key.clone())))
+        self.services.get(key).is_none_or(|service| service.selector.is_none()) || self.is_mirrored(key)
+    }
+
+    fn is_mirrored(&self, key: &Key) -> bool {
+        self.slices.values().any(|slice| owner_of(slice) == Some((Loop::Mirroring, key.clone())))
     }
 
     /// The rules of behaviour.md, sections 2 and 3, from the rows before and after one change.
@@ -138,7 +141,8 @@ impl World {
             let plain = |row: &Option<Service>| {
                 row.as_ref().filter(|row| row.selector.is_none()).map(|row| row.uid.clone())
             };
-            if plain(&old) != plain(&new) {
+            let came = old.is_none() && after.is_mirrored(key);
+            if plain(&old) != plain(&new) || came {
                 wake(Loop::Mirroring, key, After::Now);
             }
         }
