@@ -11,8 +11,11 @@ use crate::support::{Consumer, Controller, World, eventually, real};
 const SELECTOR: &str = "endpoint_slice_controller";
 const MIRRORING: &str = "endpoint_slice_mirroring_controller";
 
+/// The prefix and name of series, their labels, and the sum over them.
+type Sum<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], f64);
+
 /// Waits until these series have these sums.
-async fn stand(controller: &Controller, wanted: &[(&str, &str, &[(&str, &str)], f64)]) -> Metrics {
+async fn stand(controller: &Controller, wanted: &[Sum<'_>]) -> Metrics {
     eventually("the metrics", SOON, || async {
         let metrics = controller.metrics().await;
         for (prefix, name, labels, value) in wanted {
