@@ -7,5 +7,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apiserver;
+mod bad_input;
+mod command;
+mod handover;
 mod harness;
 mod plan_dump;
+mod replicas;
+mod restarts;
