@@ -266,8 +266,11 @@ impl View {
         // Only while the stream has not shown the end of it: a row is held exactly that long.
         let Some(held) = self.slices.get(key).filter(|held| held.uid == *uid).cloned() else { return };
         let mut owners = self.slices.overlay.echoed(key);
-        if let Some(mine) = owner(&held) {
-            owners.remove(&mine);
+        owners.extend(owner(&held));
+        // Who wrote it knows by the answer. Of a live read it is not known who made it, or when.
+        let flight = self.slices.overlay.flights.get(key);
+        if let Some(writer) = flight.and_then(|flight| flight.writer.as_ref()) {
+            owners.remove(writer);
         }
         self.slices.remove(key);
         let tombstone = Tombstone { known: held.version, for_good: true, owners };

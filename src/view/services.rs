@@ -238,7 +238,10 @@ impl View {
             (Some(old), Some(new)) => {
                 has_selector(old) != has_selector(new) || !has_selector(new) && old.uid != new.uid
             }
-            (Some(one), None) | (None, Some(one)) => !has_selector(one),
+            // Also where mirrored slices are left: a sync that saw no Service, but read this one live,
+            // has left them to this event.
+            (None, Some(new)) => !has_selector(new) || self.slices.any(Loop::Mirroring, key),
+            (Some(old), None) => !has_selector(old),
             (None, None) => false,
         };
         if mirroring {

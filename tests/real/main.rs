@@ -9,9 +9,18 @@ mod support;
 
 mod apiserver;
 mod bad_input;
+mod beside_peer;
 mod command;
+mod edits;
 mod handover;
 mod harness;
+mod metrics;
+mod mirroring;
 mod plan_dump;
+mod play;
+mod pods;
+mod recreated;
+mod refusals;
 mod replicas;
 mod restarts;
+mod services;

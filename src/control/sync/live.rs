@@ -104,16 +104,10 @@ pub(super) async fn newer(controller: &Controller, sent: &Slice) -> Newer {
 
 fn enter(controller: &Controller, known: &Slice, found: Option<Slice>) {
     let now = controller.seconds();
-    let mut view = controller.view.lock();
-    match found {
-        // Another uid bears the name, or a managed-by that is not ours: what was known is gone.
-        Some(found) if found.uid != known.uid || found.managed_by().is_none() => {
-            view.write_ends(&known.key, Answered::Gone(known.uid.clone()), now, &mut Vec::new());
-            view.slice_was_answered(found);
-        }
+    controller.feed(|view, wakes| match found {
         Some(found) => view.slice_was_answered(found),
-        None => view.write_ends(&known.key, Answered::Gone(known.uid.clone()), now, &mut Vec::new()),
-    }
+        None => view.write_ends(&known.key, Answered::Gone(known.uid.clone()), now, wakes),
+    });
 }
 
 /// After stale answers in a row nothing in the view is believed before it was read live.

@@ -1,10 +1,12 @@
 //! Promises of the view, each test named after one.
 
+mod apiserver;
 mod overlay;
 mod relist;
 mod rows;
 mod server;
 mod snapshots;
+mod track;
 mod wakes;
 mod walk;
 

@@ -315,6 +315,17 @@ fn gone_that_was_found_by_a_live_read_needs_no_write_on_its_way() {
 }
 
 #[test]
+fn gone_that_was_found_by_a_live_read_wakes_whom_it_belonged_to_by_then() {
+    let mut stage = Stage::started();
+    stage.put_slice(web());
+    // The Service that it belonged to reads it; before the answer the stream shows that it was moved.
+    show(&mut stage, slice("web-1", Loop::Selector, "front").at(5));
+    assert_eq!(stage.answer("web-1", Answered::Gone(web().uid)), NOBODY);
+    assert_eq!(stage.slices_of(Loop::Selector, "front"), []);
+    assert_eq!(show_end(&mut stage, web().at(6)), ["selector front SliceBatch"]);
+}
+
+#[test]
 fn a_delete_that_a_finalizer_holds_leaves_a_row_that_is_being_deleted() {
     let mut stage = writing();
     let terminating = Slice { deleting: true, ..web() };

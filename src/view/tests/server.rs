@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::apiserver::{Reply, Request, Server, Stored, ours, owned_by, run};
 use super::*;
 
 const NAMES: [&str; 3] = ["x-1", "x-2", "x-3"];
@@ -14,102 +15,6 @@ const SERVICES: [&str; 2] = ["web", "front"];
 
 type Owner = (Loop, Key);
 type Fingerprint = BTreeMap<String, (Uid, Labels, Labels, bool)>;
-
-/// A slice as the server has it.
-#[derive(Clone, Debug)]
-struct Stored {
-    slice: Slice,
-    finalizer: bool,
-}
-
-/// What one version did to the object of one name.
-#[derive(Clone, Debug)]
-struct Past {
-    version: Version,
-    before: Option<Slice>,
-    after: Option<Slice>,
-}
-
-#[derive(Default)]
-struct Server {
-    objects: BTreeMap<Key, Stored>,
-    history: Vec<Past>,
-    born: u32,
-}
-
-/// Whether our watch shows it.
-fn ours(slice: &Option<Slice>) -> Option<&Slice> {
-    slice.as_ref().filter(|slice| slice.managed_by().is_some())
-}
-
-fn owned_by(slice: &Slice) -> Option<Owner> {
-    Some((slice.managed_by()?, slice.service_key()?))
-}
-
-impl Server {
-    fn version(&self) -> Version {
-        self.history.len() as Version
-    }
-
-    fn get(&self, key: &Key) -> Option<&Slice> {
-        self.objects.get(key).map(|stored| &stored.slice)
-    }
-
-    /// Stores the object, or removes it: one version.
-    fn set(&mut self, key: &Key, stored: Option<Stored>) -> Option<Slice> {
-        let version = self.version() + 1;
-        let before = self.get(key).cloned();
-        let after = stored.as_ref().map(|stored| stored.slice.clone().at(version));
-        match (stored, &after) {
-            (Some(stored), Some(slice)) => {
-                drop(self.objects.insert(key.clone(), Stored { slice: slice.clone(), ..stored }));
-            }
-            _ => drop(self.objects.remove(key)),
-        }
-        self.history.push(Past { version, before, after: after.clone() });
-        after
-    }
-
-    fn create(&mut self, slice: Slice) -> Option<Slice> {
-        if self.objects.contains_key(&slice.key) {
-            return None;
-        }
-        self.born += 1;
-        let slice = Slice { uid: Uid::new(&format!("born {}", self.born)), ..slice };
-        self.set(&slice.key.clone(), Some(Stored { slice, finalizer: false }))
-    }
-
-    /// An unchanged PUT is not stored.
-    fn update(&mut self, slice: Slice) -> Option<Slice> {
-        let stored = self.objects.get(&slice.key)?.clone();
-        if stored.slice == slice.clone().at(stored.slice.version) {
-            return Some(stored.slice);
-        }
-        self.set(&slice.key.clone(), Some(Stored { slice, ..stored }))
-    }
-
-    /// With a finalizer the object stays and is returned.
-    fn delete(&mut self, key: &Key) -> Option<Slice> {
-        let stored = self.objects.get(key)?.clone();
-        if !stored.finalizer {
-            return self.set(key, None);
-        }
-        self.update(Slice { deleting: true, ..stored.slice })
-    }
-
-    /// What a list at this version shows.
-    fn at(&self, version: Version) -> Vec<Slice> {
-        let mut all: BTreeMap<Key, Slice> = BTreeMap::new();
-        for past in self.history.iter().take(version as usize) {
-            match (&past.after, &past.before) {
-                (Some(slice), _) => drop(all.insert(slice.key.clone(), slice.clone())),
-                (None, Some(slice)) => drop(all.remove(&slice.key)),
-                (None, None) => {}
-            }
-        }
-        all.into_values().filter(|slice| slice.managed_by().is_some()).collect()
-    }
-}
 
 /// What somebody else does to a slice.
 #[derive(Clone, Copy, Debug)]
@@ -139,23 +44,6 @@ enum Move {
     Bookmark,
     Relist { back: u64, unchanged: bool },
     Sync { service: usize, which: Loop },
-}
-
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // a few at a time
-enum Request {
-    Create(Slice),
-    Update { base: Slice, slice: Slice },
-    Delete { base: Slice },
-}
-
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // a few at a time
-enum Reply {
-    Stored(Slice),
-    Deleted,
-    NotFound,
-    Refused,
 }
 
 /// A write of ours on its way.
@@ -419,7 +307,8 @@ impl Game {
         self.queued.extend(read.reader);
         match (read.found, read.known) {
             (Some(found), _) => {
-                if found.version > self.shown {
+                let held = self.view.slices.get(&found.key).map(|held| held.version);
+                if found.version > self.shown && held < Some(found.version) {
                     let newest = self.newest.entry(found.uid.clone()).or_default();
                     *newest = (*newest).max(found.version);
                 }
@@ -508,27 +397,6 @@ impl Game {
                 "{owner:?} sleeps and believes {knows:?}, but {stands:?} stands"
             );
         }
-    }
-}
-
-/// What the server makes of a write of ours.
-fn run(server: &mut Server, request: &Request) -> Reply {
-    let current = |server: &Server, base: &Slice| {
-        let held = server.get(&base.key)?;
-        Some(held.uid == base.uid && held.version == base.version)
-    };
-    match request {
-        Request::Create(slice) => server.create(slice.clone()).map_or(Reply::Refused, Reply::Stored),
-        Request::Update { base, slice } => match current(server, base) {
-            None => Reply::NotFound,
-            Some(false) => Reply::Refused,
-            Some(true) => server.update(slice.clone()).map_or(Reply::NotFound, Reply::Stored),
-        },
-        Request::Delete { base } => match current(server, base) {
-            None => Reply::NotFound,
-            Some(false) => Reply::Refused,
-            Some(true) => server.delete(&base.key).map_or(Reply::Deleted, Reply::Stored),
-        },
     }
 }
 

@@ -60,6 +60,16 @@ fn a_service_without_selector_that_comes_or_goes_concerns_the_mirroring_loop() {
     assert_eq!(stage.gone(service("web", ""), View::service), both);
 }
 
+/// The live read that is to confirm that a Service is gone may find its successor, and then leaves
+/// the mirrored slices to the event that shows it.
+#[test]
+fn a_service_with_a_selector_that_comes_while_mirrored_slices_are_left_concerns_the_mirroring_loop() {
+    let mut stage = Stage::started();
+    stage.put_slice(slice("web-1", Loop::Mirroring, "web"));
+    assert_eq!(stage.put_service(service("web", "app=web")), ["mirroring web Now", "selector web Now"]);
+    assert_eq!(stage.gone(service("web", "app=web"), View::service), ["selector web Now"]);
+}
+
 #[test]
 fn a_service_recreated_between_two_lists_concerns_the_mirroring_loop_only_without_a_selector() {
     let mut stage = Stage::started();

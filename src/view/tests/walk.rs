@@ -9,11 +9,11 @@ use proptest::sample::select;
 use super::*;
 use crate::model::labels::SKIP_MIRROR;
 
-type Rows<R> = BTreeMap<Key, R>;
+pub(super) type Rows<R> = BTreeMap<Key, R>;
 
 /// What a stream does to one object.
 #[derive(Clone, Copy, Debug)]
-enum How {
+pub(super) enum How {
     Row,
     Undecodable,
     Unchanged,
@@ -21,14 +21,14 @@ enum How {
 
 /// One change of one stream.
 #[derive(Clone, Debug)]
-enum Step<R> {
+pub(super) enum Step<R> {
     Put(R, How),
     Drop(R),
     List(Vec<(R, How)>),
 }
 
 #[derive(Clone, Debug)]
-enum Any {
+pub(super) enum Any {
     Pod(Step<Pod>),
     Service(Step<Service>),
     Node(Step<Node>),
@@ -39,13 +39,13 @@ enum Any {
 
 /// The rows as a naive reader of the streams would keep them.
 #[derive(Clone, Default)]
-struct World {
-    pods: Rows<Pod>,
-    services: Rows<Service>,
-    nodes: Rows<Node>,
+pub(super) struct World {
+    pub(super) pods: Rows<Pod>,
+    pub(super) services: Rows<Service>,
+    pub(super) nodes: Rows<Node>,
     endpoints: Rows<Endpoints>,
     marked: Rows<Endpoints>,
-    slices: Rows<Slice>,
+    pub(super) slices: Rows<Slice>,
     bad_slices: BTreeMap<Key, Uid>,
     version: Version,
 }
@@ -106,7 +106,7 @@ fn changed<R: Row + PartialEq>(old: &Rows<R>, new: &Rows<R>) -> Vec<(Option<R>, 
     pairs.filter(|pair| !same(pair)).collect()
 }
 
-fn selects(service: &Service, pod: &Pod) -> bool {
+pub(super) fn selects(service: &Service, pod: &Pod) -> bool {
     service.key.namespace == pod.key.namespace
         && !service.external_name
         && service.selector.as_ref().is_some_and(|selector| pod.labels.contains_all(selector))
@@ -116,14 +116,17 @@ fn endpoint_of(pod: &Pod) -> (Uid, bool, bool, Option<Text>) {
     (pod.uid.clone(), pod.ready, pod.terminal, pod.node.clone())
 }
 
-fn owner_of(slice: &Slice) -> Option<(Loop, Key)> {
+pub(super) fn owner_of(slice: &Slice) -> Option<(Loop, Key)> {
     Some((slice.managed_by()?, slice.service_key()?))
 }
 
 impl World {
     fn concerns_mirroring(&self, key: &Key) -> bool {
-        self.services.get(key).is_none_or(|service| service.selector.is_none())
-            || self.slices.values().any(|slice| owner_of(slice) == Some((Loop::Mirroring, key.clone())))
+        self.services.get(key).is_none_or(|service| service.selector.is_none()) || self.is_mirrored(key)
+    }
+
+    fn is_mirrored(&self, key: &Key) -> bool {
+        self.slices.values().any(|slice| owner_of(slice) == Some((Loop::Mirroring, key.clone())))
     }
 
     /// The rules of behaviour.md, sections 2 and 3, from the rows before and after one change.
@@ -138,7 +141,8 @@ impl World {
             let plain = |row: &Option<Service>| {
                 row.as_ref().filter(|row| row.selector.is_none()).map(|row| row.uid.clone())
             };
-            if plain(&old) != plain(&new) {
+            let came = old.is_none() && after.is_mirrored(key);
+            if plain(&old) != plain(&new) || came {
                 wake(Loop::Mirroring, key, After::Now);
             }
         }
@@ -201,13 +205,19 @@ impl World {
     }
 }
 
-struct Walk {
-    world: World,
-    view: View,
+pub(super) struct Walk {
+    pub(super) world: World,
+    pub(super) view: View,
 }
 
 impl Walk {
-    fn take(&mut self, any: Any) {
+    pub(super) fn new() -> Walk {
+        let mut view = View::new(Settings::default());
+        view.start(None);
+        Walk { world: World::default(), view }
+    }
+
+    pub(super) fn take(&mut self, any: Any) -> Vec<Wake> {
         let before = self.world.clone();
         let (world, view) = (&mut self.world, &mut self.view);
         let mut wakes = Vec::new();
@@ -230,6 +240,7 @@ impl Walk {
         assert!(wakes.is_sorted() && woken.len() == wakes.len(), "in order, each once: {wakes:?}");
         assert_eq!(woken, World::woken(&before, &self.world));
         self.compare();
+        wakes
     }
 
     fn compare(&self) {
@@ -458,7 +469,7 @@ fn decodable<R>(step: Step<R>) -> Step<R> {
     }
 }
 
-fn any_change() -> impl Strategy<Value = Any> {
+pub(super) fn any_change() -> impl Strategy<Value = Any> {
     prop_oneof![
         4 => any_step(any_pod().boxed()).prop_map(Any::Pod),
         3 => any_step(any_service().boxed()).prop_map(Any::Service),
@@ -475,9 +486,7 @@ proptest! {
     fn after_every_change_the_view_is_a_full_recomputation_and_exactly_whom_it_concerns_was_woken(
         walk in prop::collection::vec(any_change(), 1..80)
     ) {
-        let mut view = View::new(Settings::default());
-        view.start(None);
-        let mut here = Walk { world: World::default(), view };
-        walk.into_iter().for_each(|change| here.take(change));
+        let mut here = Walk::new();
+        walk.into_iter().for_each(|change| drop(here.take(change)));
     }
 }

@@ -17,5 +17,5 @@ mod programs;
 
 pub use apiserver::{Cluster, RealStage, Second};
 pub use etcd::Etcd;
-pub use pool::{exclusive, served, served_by_peer, twins};
+pub use pool::{exclusive, served, served_by_peer, served_with_controller, twins};
 pub use programs::{Programs, programs};

@@ -54,6 +54,11 @@ pub async fn twins() -> Option<(RealStage, RealStage)> {
 
 /// The shared cluster, on which our controller runs with default flags.
 pub async fn served() -> Option<RealStage> {
+    Some(served_with_controller().await?.0)
+}
+
+/// The same with that controller, whose log and metrics tests may read.
+pub async fn served_with_controller() -> Option<(RealStage, &'static Controller)> {
     static SERVED: OnceCell<(Arc<Cluster>, Controller)> = OnceCell::const_new();
     let programs = programs()?;
     count::this_test();
@@ -62,8 +67,8 @@ pub async fn served() -> Option<RealStage> {
         let controller = Controller::start(&RealStage::new(cluster.clone(), None).await, &[]).await;
         (cluster, controller)
     };
-    let (cluster, _) = SERVED.get_or_init(start).await;
-    Some(RealStage::new(cluster.clone(), None).await)
+    let (cluster, controller) = SERVED.get_or_init(start).await;
+    Some((RealStage::new(cluster.clone(), None).await, controller))
 }
 
 /// The shared cluster on which the peer runs: what upstream does, for tests of the harness.
