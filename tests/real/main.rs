@@ -7,8 +7,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apiserver;
+mod bad_input;
 mod beside_peer;
+mod command;
 mod edits;
+mod handover;
 mod harness;
 mod metrics;
 mod mirroring;
@@ -17,4 +21,6 @@ mod play;
 mod pods;
 mod recreated;
 mod refusals;
+mod replicas;
+mod restarts;
 mod services;

@@ -1,5 +1,6 @@
 //! The controller as a child process: the program that cargo built, started as a user would.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::api::Api;
 use super::process::{Process, exit_code, free_port};
 use super::stage::{Stage, User};
-use super::wait::eventually;
+use super::wait::{SOON, eventually};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -28,9 +29,14 @@ impl Controller {
 
     /// The same without waiting: for starts that are meant to fail or to hang.
     pub fn launch(stage: &dyn Stage, flags: &[&str]) -> Controller {
+        Controller::launch_with(&stage.kubeconfig(User::Controller), flags)
+    }
+
+    /// The same with a kubeconfig of the test's own.
+    pub fn launch_with(kubeconfig: &Path, flags: &[&str]) -> Controller {
         let port = free_port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_endpointslice-controller"));
-        command.arg("run").arg(format!("--kubeconfig={}", stage.kubeconfig(User::Controller).display()));
+        command.arg("run").arg(format!("--kubeconfig={}", kubeconfig.display()));
         let given = |flag: &str| flags.iter().any(|given| given.starts_with(flag));
         if !given("--leader-elect=") && !given("--leader-elect-") {
             command.arg("--leader-elect=false");
@@ -51,6 +57,21 @@ impl Controller {
         .await;
     }
 
+    /// Waits until every key that was queued has been handled, those of the start too, and no other
+    /// came for a moment.
+    pub async fn settled(&self) {
+        let before = std::cell::Cell::new(-1.0);
+        eventually("the controller has nothing to do", SOON, || async {
+            let metrics = self.metrics().await;
+            let [depth, adds, busy] =
+                ["workqueue_depth", "workqueue_adds_total", "workqueue_unfinished_work_seconds"]
+                    .map(|name| metrics.sum(name, &[]));
+            let idle = depth == 0.0 && busy == 0.0 && adds > 0.0 && adds == before.replace(adds);
+            if idle { Ok(()) } else { Err(format!("{depth} keys wait, {adds} were added")) }
+        })
+        .await;
+    }
+
     /// A connection to its metrics and health server.
     pub fn http(&self) -> Api {
         Api::plain(&format!("http://127.0.0.1:{}", self.port))
@@ -63,6 +84,10 @@ impl Controller {
 
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 
     pub fn log(&self) -> String {

@@ -1,5 +1,6 @@
 //! A cluster: one kube-apiserver on a prefix of etcd, its users and their kubeconfigs.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -113,9 +114,34 @@ impl Cluster {
         }
     }
 
+    /// A client certificate of `system:masters` that this cluster would accept if it had not expired, and its key.
+    pub fn expired_certificate(&self) -> (PathBuf, PathBuf) {
+        (self.folder.join("expired.crt"), self.folder.join("expired.key"))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Another API server of the same cluster, with the same certificate, that reaches etcd by `etcd`.
+    pub async fn second(&self, etcd: &str) -> Second {
+        let port = free_port();
+        let process = Process::start(&format!("apiserver-{}-second", self.name), self.command(port, etcd));
+        let path = self.folder.join("second.kubeconfig");
+        let config = kubeconfig(port, &self.folder.join("certs/apiserver.crt"), User::Admin);
+        std::fs::write(&path, config.to_string()).expect("write the kubeconfig");
+        let api = Api::from_kubeconfig(&path).await;
+        super::super::wait::eventually("the second API server is ready", READY_WITHIN, || async {
+            api.text("/readyz").await.map_err(|error| error.to_string())
+        })
+        .await;
+        Second { address: SocketAddr::from(([127, 0, 0, 1], port)), api, process }
+    }
+
     /// Removes what tests made: everything but the API server's own objects.
     pub async fn wipe(&self) {
-        const KINDS: [&str; 8] = [
+        const KINDS: [&str; 12] = [
             "pods",
             "services/specs",
             "services/endpoints",
@@ -124,9 +150,14 @@ impl Cluster {
             "leases",
             "events",
             "configmaps",
+            "resourcequotas",
+            "validatingadmissionpolicies",
+            "validatingadmissionpolicybindings",
+            "clusterrolebindings/test-",
         ];
         for kind in KINDS {
-            self.etcd.delete_prefix(&format!("{}/{kind}/", self.prefix)).await;
+            let slash = if kind.ends_with('-') { "" } else { "/" };
+            self.etcd.delete_prefix(&format!("{}/{kind}{slash}", self.prefix)).await;
         }
         for (start, end) in [("", "default"), ("default0", "kube-"), ("kube.", "~")] {
             let key = |name: &str| format!("{}/namespaces/{name}", self.prefix);
@@ -150,6 +181,10 @@ impl Cluster {
         std::fs::write(self.folder.join("service-account.key"), key.serialize_pem()).expect("write the key");
         std::fs::write(self.folder.join("service-account.pub"), key.public_key_pem()).expect("write the key");
         std::fs::write(self.folder.join("tokens.csv"), TOKENS).expect("write the tokens");
+        let (authority, certificate, key) = expired_client();
+        for (file, text) in [("client-ca.crt", authority), ("expired.crt", certificate), ("expired.key", key)] {
+            std::fs::write(self.folder.join(file), text).expect("write a certificate");
+        }
     }
 
     fn write_kubeconfigs(&self) {
@@ -162,7 +197,7 @@ impl Cluster {
     /// Starts the server; true when it became ready, false when it exited.
     async fn launch(&self) -> bool {
         self.write_kubeconfigs();
-        let process = Process::start(&format!("apiserver-{}", self.name), self.command());
+        let process = Process::start(&format!("apiserver-{}", self.name), self.command(self.port, self.etcd.url()));
         *self.server() = Some(process);
         let certificate = self.folder.join("certs/apiserver.crt");
         let started = Instant::now();
@@ -184,15 +219,16 @@ impl Cluster {
         }
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, port: u16, etcd: &str) -> Command {
         let key = self.folder.join("service-account.key");
         let mut command = Command::new(self.programs.path("kube-apiserver"));
         command
-            .arg(format!("--etcd-servers={}", self.etcd.url()))
+            .arg(format!("--etcd-servers={etcd}"))
             .arg(format!("--etcd-prefix={}", self.prefix))
-            .arg(format!("--secure-port={}", self.port))
+            .arg(format!("--secure-port={port}"))
             .arg(format!("--cert-dir={}", self.folder.join("certs").display()))
             .arg(format!("--token-auth-file={}", self.folder.join("tokens.csv").display()))
+            .arg(format!("--client-ca-file={}", self.folder.join("client-ca.crt").display()))
             .arg(format!("--service-account-key-file={}", key.with_extension("pub").display()))
             .arg(format!("--service-account-signing-key-file={}", key.display()))
             .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--authorization-mode=RBAC"])
@@ -218,6 +254,33 @@ impl Cluster {
             apply(&api, &peer_binding(number, role)).await;
         }
     }
+}
+
+/// One more API server of a cluster, until it is dropped.
+pub struct Second {
+    pub address: SocketAddr,
+    /// A connection to it as [`User::Admin`].
+    pub api: Api,
+    process: Process,
+}
+
+/// An authority for client certificates, and one of its certificates (with its key) that has expired.
+fn expired_client() -> (String, String, String) {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, "clients of the stage");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let signer = KeyPair::generate().expect("make a key");
+    let authority_text = authority.self_signed(&signer).expect("sign a certificate").pem();
+    let mut client = CertificateParams::default();
+    client.distinguished_name.push(DnType::CommonName, "admin");
+    client.distinguished_name.push(DnType::OrganizationName, "system:masters");
+    client.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ClientAuth);
+    (client.not_before, client.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    let key = KeyPair::generate().expect("make a key");
+    let issuer = Issuer::new(authority, signer);
+    let certificate = client.signed_by(&key, &issuer).expect("sign a certificate").pem();
+    (authority_text, certificate, key.serialize_pem())
 }
 
 /// Applies a manifest of this repository (one or more documents; kinds of RBAC and service accounts).

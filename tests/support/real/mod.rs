@@ -15,7 +15,7 @@ mod etcd;
 mod pool;
 mod programs;
 
-pub use apiserver::{Cluster, RealStage};
+pub use apiserver::{Cluster, RealStage, Second};
 pub use etcd::Etcd;
 pub use pool::{exclusive, served, served_by_peer, served_with_controller, twins};
 pub use programs::{Programs, programs};
