@@ -155,6 +155,20 @@ fn no_zone_is_overloaded_by_slices_that_keep_their_hints() {
 }
 
 #[test]
+fn where_an_overload_is_mended_endpoints_come_home_before_others_leave() {
+    let nodes = zones(&[("a", 1), ("b", 1), ("c", 1)]);
+    let pods = pods_in(0, &[("a", 5), ("c", 1), ("b", 6), ("c", 2)]);
+    let mut one: Vec<(Pod, &[&str])> = Vec::new();
+    one.extend(pods[..6].iter().map(|pod| (pod.clone(), &["a"][..])));
+    let before = [hinting("web-a", &one), at_home("web-b", &pods[6..12]), at_home("web-c", &pods[12..])];
+    let (plan, standing) = settle(&with_slices(before, snapshot_of(&nodes, pods)));
+    assert_eq!(hinted(&standing), expected(&[("a", 5), ("b", 5), ("c", 4)]));
+    assert_eq!(written(&plan), [(Operation::Update, "web-a"), (Operation::Update, "web-b")]);
+    let web_a = &standing.slices["web-a"].endpoints;
+    assert_eq!(web_a.iter().map(|one| hints_of(one)[0]).collect::<Vec<_>>(), ["a", "a", "a", "a", "a", "c"]);
+}
+
+#[test]
 fn an_endpoint_in_a_zone_without_eligible_nodes_keeps_its_own_zone_and_costs_no_further_write() {
     let mut all = vec![with_cores("a", 1), with_cores("b", 1)];
     all.push(Node { control_plane: true, ..with_cores("c", 1) });

@@ -75,7 +75,7 @@ fn why_off(service: &Service, address_type: &AddressType, off: &Off) -> Report {
         Off::Node(name) => {
             format!("Node {name:?} has no zone or no allocatable CPU, expected both of every ready Node")
         }
-        Off::Zones(zones) => format!("ready Nodes are in {zones} zones, expected at least 2"),
+        Off::Zones(zones) => format!("zones with ready Nodes: {zones}, expected at least 2"),
         Off::Endpoints { ready, zones } => {
             format!("{ready} ready endpoints, expected at least one for each of {zones} zones")
         }
