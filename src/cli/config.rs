@@ -318,7 +318,7 @@ mod tests {
                 vec!["--endpointslice-updates-batch-period=-1s"],
                 "--endpointslice-updates-batch-period -1s: expected a duration from 0s up",
             ),
-            (vec!["--min-resync-period=0s"], "--min-resync-period 0s: expected a duration above 0s"),
+            (vec!["--min-resync-period=0s"], "--min-resync-period 0ns: expected a duration above 0s"),
             (vec!["--kube-api-qps=-1"], "--kube-api-qps -1: expected a number from 0 up (0 is no limit)"),
             (vec!["--controllers=nodes"], "--controllers nodes: expected endpointslice-controller (alias"),
             (vec!["--controllers=-endpointslice"], "at least one loop"),

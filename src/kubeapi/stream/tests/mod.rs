@@ -269,7 +269,11 @@ impl Sink for Rows {
                 }
                 Change::Undecodable(meta) => format!("undecodable {} {}", name(&meta), meta.version),
                 Change::Bookmark(version) => format!("bookmark {version}"),
-                Change::Restored => "restored".to_owned(),
+                Change::Restored => {
+                    // A version of before says nothing of a row that stays because it cannot be decoded anew.
+                    shown.rows.values_mut().for_each(|row| row.0 = 0);
+                    "restored".to_owned()
+                }
             };
             shown.log.push(line);
         });
