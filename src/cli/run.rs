@@ -196,14 +196,17 @@ impl Parts {
 
     /// A dead stream keeps its own loop from planning, and only that.
     async fn hold_while_unhealthy(&self, feeds: &Feeds) {
-        let mut healthy = [None; 2];
+        // A stream that is opened again after a long silence is well before the second look.
+        let (mut planning, mut before) = ([None; 2], [true; 2]);
         let mut tick = tokio::time::interval(HEALTH_PERIOD);
         loop {
             tick.tick().await;
             for which in [Loop::Selector, Loop::Mirroring] {
                 let now = feeds.healthy(which);
-                if healthy[which as usize].replace(now) != Some(now) {
-                    self.controller.let_plan(which, now);
+                let allowed = now || before[which as usize];
+                before[which as usize] = now;
+                if planning[which as usize].replace(allowed) != Some(allowed) {
+                    self.controller.let_plan(which, allowed);
                 }
             }
         }

@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::hints::Rule;
+use super::hints::report::reports as topology_reports;
+use super::hints::{Rule, Topology};
 use super::names::Names;
 use super::{Figures, Plan, Report, Stage, trigger};
 use crate::model::address::parse_ip;
@@ -46,10 +47,12 @@ pub fn plan(snapshot: &SelectorSnapshot) -> Plan {
     let ours = Ours::sort(snapshot, &types);
     let pods = sorted(&snapshot.pods);
     let trigger = trigger::find(snapshot, &pods, &ours.owned);
+    let rule = Rule::of(service);
     let common = Common {
         service,
         metadata: Metadata::new(service, trigger.time),
-        rule: Rule::of(service),
+        rule,
+        topology: Topology::of(rule, &snapshot.nodes),
         survey: survey::survey(service, &pods, &snapshot.nodes, &types),
         max: snapshot.settings.max_endpoints_per_slice,
     };
@@ -57,17 +60,19 @@ pub fn plan(snapshot: &SelectorSnapshot) -> Plan {
     let mut names = Names::new(&taken, &snapshot.memory.refused, snapshot.salt);
     let mut writes = Vec::new();
     let mut families = Vec::with_capacity(types.len());
+    let mut auto = Vec::new();
     for (address_type, slices) in types.iter().zip(&ours.by_type) {
-        let (of_type, figures) = family::plan(&common, address_type, slices, &mut names);
-        writes.extend(of_type);
-        families.push(figures);
+        let planned = family::plan(&common, address_type, slices, &mut names);
+        writes.extend(planned.writes);
+        families.push(planned.figures);
+        auto.extend(planned.auto);
     }
     writes.extend(ours.leftovers.iter().map(|slice| family::delete(slice, Stage::Leftovers)));
     // Stable: within a stage each address type keeps its order.
     writes.sort_by_key(|write| write.stage);
 
     let desired = families.iter().map(|family| family.desired_endpoints).sum();
-    let Common { survey, rule, .. } = common;
+    let survey = common.survey;
     let figures = Figures {
         families,
         topology_auto: service.topology_mode == TopologyMode::Auto,
@@ -76,12 +81,11 @@ pub fn plan(snapshot: &SelectorSnapshot) -> Plan {
         without_endpoints: survey.without_endpoints(desired),
         refused: survey.refused.into_iter().collect(),
     };
-    let memory = Memory {
-        trigger: Some(trigger.memory),
-        refused: snapshot.memory.refused.clone(),
-        reported: survey.reports.iter().map(|report| report.message.clone()).collect(),
-    };
-    let reports = unreported(survey.reports, &snapshot.memory);
+    let (of_topology, mut reported) = topology_reports(service, &auto, &snapshot.memory);
+    reported.extend(survey.reports.iter().map(|report| report.message.clone()));
+    let memory = Memory { trigger: Some(trigger.memory), refused: snapshot.memory.refused.clone(), reported };
+    let mut reports = unreported(survey.reports, &snapshot.memory);
+    reports.extend(of_topology);
     Plan { writes, memory, reports, figures, unknown_nodes: survey.unknown_nodes.into_iter().collect() }
 }
 

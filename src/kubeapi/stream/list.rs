@@ -108,6 +108,22 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         }
     }
 
+    /// The version of a consistent list, by as little of it as can be had.
+    pub(super) async fn newest_version(&mut self) -> Result<Version, Failure> {
+        let response = self.transport.get(self.config.newest_uri(), self.config.list_accept()).await?;
+        if response.status != 200 {
+            return Err(Failure::of_response(response).await);
+        }
+        let mut body = response.body;
+        let mut splitter = ListSplitter::default();
+        while let Some(chunk) = body.next().await {
+            splitter.push(&chunk?);
+            self.shared.life.sign();
+            while splitter.next_object().map_err(unreadable)?.is_some() {}
+        }
+        Ok(splitter.finish().map_err(unreadable)?.version)
+    }
+
     fn page_fetched(&mut self, mut listing: Listing<D::Row>, end: ListEnd) -> State<D::Row> {
         self.list_backoff.reset();
         // All pages are of one version; else the list as a whole never was.

@@ -57,6 +57,8 @@ pub(super) enum State<R> {
     List(Listing<R>),
     /// Open a watch at the version that was shown.
     Open,
+    /// Ask for the newest version, and nothing else.
+    Look,
     /// Read an open watch.
     Watching(Watching),
     /// Wait, then go on.
@@ -120,6 +122,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         match state {
             State::List(listing) => self.list(listing).await,
             State::Open => self.open().await,
+            State::Look => self.look().await,
             State::Watching(watching) => self.read(watching).await,
             State::Pause { until, then } => {
                 sleep_until(until).await;

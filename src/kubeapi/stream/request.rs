@@ -57,6 +57,13 @@ impl StreamConfig {
         query.text
     }
 
+    /// The address of the shortest consistent list.
+    pub(super) fn newest_uri(&self) -> String {
+        let mut query = self.query();
+        query.add("limit", "1");
+        query.text
+    }
+
     /// The address of a watch from this version on.
     pub(super) fn watch_uri(&self, version: Version) -> String {
         let mut query = self.query();

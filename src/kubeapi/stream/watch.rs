@@ -19,8 +19,10 @@ use crate::model::{Meta, Version};
 
 /// A watch that ends sooner is not opened again at once.
 const SHORT: Duration = Duration::from_secs(5);
-/// So often a watch may be silent from beginning to end before a list looks what is there: a watch at a
-/// version that no longer exists is accepted, and silent.
+/// So often a watch may be silent from beginning to end before the newest version is asked for: a
+/// watch at a version that no longer exists is accepted, and silent. So is one of a resource of
+/// which nothing was written since the API server started, for as long as that stays so: it sends no
+/// bookmarks before the first event.
 const SILENT: u32 = 3;
 
 /// An open watch.
@@ -144,17 +146,30 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         self.open_again(Doing::Read, &failure)
     }
 
-    /// Nothing came for too long: the watch is opened again where it was, without a list.
+    /// Nothing came for too long: the watch is opened again where it was, without a list. No word of
+    /// it as long as that works: where nothing changes it is the ordinary.
     fn fell_silent(&mut self) -> State<D::Row> {
-        let failure = Failure::Silent(SILENCE);
-        self.metrics.restarted(failure.reason());
-        self.told.failed(Doing::Read, &failure);
+        self.metrics.restarted(Failure::Silent(SILENCE).reason());
         self.silent += 1;
         if self.silent < SILENT {
             return State::Open;
         }
         self.silent = 0;
-        State::List(self.consistent())
+        State::Look
+    }
+
+    /// Asks for the newest version: if it is older than what was shown, a list decides whether
+    /// versions went back for good.
+    pub(super) async fn look(&mut self) -> State<D::Row> {
+        match timeout(SILENCE, self.newest_version()).await.unwrap_or(Err(Failure::Late(SILENCE))) {
+            Ok(newest) if newest < self.shown => {
+                let failure = Failure::Old { got: newest, shown: self.shown };
+                self.metrics.restarted(failure.reason());
+                self.list_after(&failure, self.deciding())
+            }
+            Ok(_) => State::Open,
+            Err(failure) => self.open_again(Doing::Open, &failure),
+        }
     }
 
     fn watch_failed(&mut self, failure: Failure) -> State<D::Row> {

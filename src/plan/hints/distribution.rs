@@ -39,7 +39,7 @@ pub fn correct(rule: Rule, endpoint: &mut Arc<Endpoint>) {
 /// have hints.
 fn targets(rule: Rule, endpoint: &Endpoint) -> Option<(Option<&Text>, Option<&Text>)> {
     match rule {
-        // The hints of mode Auto are not allocated yet: it suppresses all others.
+        // Mode Auto looks at all endpoints at once.
         Rule::Unset | Rule::Auto => None,
         Rule::SameZone => Some((endpoint.zone.as_ref(), None)),
         Rule::SameNode => Some((endpoint.zone.as_ref(), endpoint.node_name.as_ref())),

@@ -2,12 +2,17 @@
 //! address type would hold, corrects hints there, and may make a slice be written that was to be
 //! left alone.
 
+mod auto;
+mod balance;
 mod distribution;
+pub mod ratios;
+pub mod report;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::model::{Endpoint, Hints, Service, Text, TopologyMode};
+use crate::model::{Endpoint, Hints, Nodes, Service, Text, TopologyMode};
+use ratios::{Off, Ratios};
 
 /// Where the hints of a Service come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +25,15 @@ pub enum Rule {
     SameNode,
     /// Topology mode Auto; suppresses `trafficDistribution`.
     Auto,
+}
+
+/// How the hints of all address types of a Service are found.
+#[derive(Clone, Debug)]
+pub enum Topology {
+    /// Each endpoint for itself.
+    Each(Rule),
+    /// By topology mode Auto, from these shares of the zones or, without hints, for this reason.
+    Auto(Result<Ratios, Off>),
 }
 
 /// What becomes of a slice before hints are looked at.
@@ -74,9 +88,35 @@ impl Rule {
     }
 }
 
-/// Corrects the hints of all slices of one address type. A slice that was untouched and needs a
-/// correction has [`Fate::Written`] and owned endpoints afterwards.
-pub fn settle(rule: Rule, contents: &mut [Content<'_>]) {
+impl Topology {
+    /// That of this Service. In mode Auto costs O(Nodes), else nothing.
+    pub fn of(rule: Rule, nodes: &Nodes) -> Topology {
+        match rule {
+            Rule::Auto => Topology::Auto(Ratios::of(nodes)),
+            Rule::Unset | Rule::SameZone | Rule::SameNode => Topology::Each(rule),
+        }
+    }
+
+    /// Corrects the hints of all slices of one address type. A slice that was untouched and needs a
+    /// correction has [`Fate::Written`] and owned endpoints afterwards. Answers what mode Auto came to.
+    pub fn settle(&self, contents: &mut [Content<'_>]) -> Option<Result<(), Off>> {
+        let outcome = match self {
+            Topology::Each(rule) => {
+                settle_each(*rule, contents);
+                return None;
+            }
+            Topology::Auto(ratios) => {
+                ratios.as_ref().map_err(Off::clone).and_then(|ratios| auto::share_out(ratios, contents))
+            }
+        };
+        if outcome.is_err() {
+            settle_each(Rule::Unset, contents);
+        }
+        Some(outcome)
+    }
+}
+
+fn settle_each(rule: Rule, contents: &mut [Content<'_>]) {
     for content in contents {
         if content.endpoints.iter().all(|endpoint| distribution::fits(rule, endpoint)) {
             continue;

@@ -10,7 +10,8 @@ use super::survey::Survey;
 use crate::model::{AddressType, Addresses, Endpoint, Loop, Port, Service, Slice};
 use crate::plan::arrange::{self, Content, Existing, Group, Held, Identity, Problem, Step, Wanted};
 use crate::plan::endpoint::{self, Candidate, Words};
-use crate::plan::hints::{self, Fate, Rule};
+use crate::plan::hints::report::Outcome;
+use crate::plan::hints::{self, Fate, Rule, Topology};
 use crate::plan::names::Names;
 use crate::plan::{FamilyFigures, Operation, Stage, Write};
 
@@ -22,10 +23,22 @@ pub struct Common<'a> {
     pub metadata: Metadata<'a>,
     /// Where hints come from.
     pub rule: Rule,
+    /// How they are found.
+    pub topology: Topology,
     /// The desired side.
     pub survey: Survey<'a>,
     /// Endpoints a slice may have.
     pub max: usize,
+}
+
+/// The plan of one address type.
+pub struct Planned {
+    /// The writes, in order within each stage.
+    pub writes: Vec<Write>,
+    /// Counts for the metrics.
+    pub figures: FamilyFigures,
+    /// What topology mode Auto came to, for a Service that is in it.
+    pub auto: Option<Outcome>,
 }
 
 /// A Pod that has an address of this type.
@@ -50,7 +63,7 @@ pub fn plan(
     address_type: &AddressType,
     slices: &[&Arc<Slice>],
     names: &mut Names<'_>,
-) -> (Vec<Write>, FamilyFigures) {
+) -> Planned {
     let desired = desired(&common.survey, address_type);
     let mut numbering = Numbering::with_capacity(desired.len());
     let problem = problem(common, &desired, slices, &mut numbering);
@@ -64,8 +77,18 @@ pub fn plan(
         words: Words::new(),
     };
     let mut contents = contents(&problem, &steps, slices, &mut maker);
-    hints::settle(common.rule, &mut contents);
-    (writes(common, address_type, &steps, contents, slices, names), figures)
+    let auto = common.topology.settle(&mut contents).map(|state| Outcome {
+        address_type: address_type.clone(),
+        state,
+        hinted_before: hinted(slices),
+    });
+    Planned { writes: writes(common, address_type, &steps, contents, slices, names), figures, auto }
+}
+
+/// Whether some endpoint hints at a zone.
+fn hinted(slices: &[&Arc<Slice>]) -> bool {
+    let mut endpoints = slices.iter().flat_map(|slice| &slice.endpoints);
+    endpoints.any(|endpoint| endpoint.hints.as_ref().is_some_and(|hints| !hints.for_zones.is_empty()))
 }
 
 fn desired<'a>(survey: &'a Survey<'a>, address_type: &AddressType) -> Vec<Desired<'a>> {

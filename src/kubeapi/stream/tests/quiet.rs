@@ -22,6 +22,10 @@ impl io::Write for Lines {
 
 impl Lines {
     fn begin() -> (Lines, DefaultGuard) {
+        // Which levels anybody wants is known process-wide: a subscriber that stays keeps it from being
+        // forgotten while another test's ends.
+        let stays = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(io::sink);
+        let _ = tracing::subscriber::set_global_default(stays.finish());
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()

@@ -175,6 +175,21 @@ async fn watches_that_stay_silent_from_end_to_end_are_looked_after_by_a_list() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_resource_of_which_nothing_is_written_is_watched_on_without_lists() {
+    let mut stage = Stage::new();
+    let mut open = vec![stage.server.begin(10, &[object("a", 5, "v")]).await];
+    for _ in 0..3 {
+        for _ in 0..2 {
+            open.push(stage.server.watch_at(10).await.accept());
+        }
+        // The newest version is not older, so all is well.
+        stage.server.list().await.answer(200, list(30, &[]));
+        open.push(stage.server.watch_at(10).await.accept());
+    }
+    assert_eq!(stage.rows.log(), ["replaced 10"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_goes_back_is_not_believed() {
     let mut stage = Stage::new();
     let watch = stage.server.begin(10, &[object("a", 5, "v"), object("b", 9, "v")]).await;
