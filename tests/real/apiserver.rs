@@ -63,9 +63,8 @@ async fn a_watch_that_is_half_open_is_noticed_after_75_seconds_and_resumed() {
     published(&world, &addresses, Duration::from_secs(5)).await;
     consumer.assert_never_absent();
     let after = controller.metrics().await;
-    let lists = |metrics: &crate::support::controller::Metrics| {
-        metrics.sum("endpointslice_stream_lists_total", &[])
-    };
+    let lists =
+        |metrics: &crate::support::controller::Metrics| metrics.sum("endpointslice_stream_lists_total", &[]);
     assert_eq!(lists(&before), lists(&after), "resumed without a list");
 }
 
@@ -194,7 +193,8 @@ async fn an_api_server_that_lags_behind_another_takes_nothing_back() {
     let consumer = Consumer::follow(&world).await;
     let path = world.path("endpointslices");
     eventually("the second API server shows the slice", SOON, || async {
-        let slices = second.api.list(&format!("{path}?resourceVersion=0")).await.map_err(|e| e.to_string())?;
+        let slices =
+            second.api.list(&format!("{path}?resourceVersion=0")).await.map_err(|e| e.to_string())?;
         if slices.len() == 1 { Ok(()) } else { Err(format!("{} slices", slices.len())) }
     })
     .await;

@@ -43,10 +43,17 @@ async fn changes_are_right(world: &World, round: u8) {
     world.delete("pods", &format!("{app}-0")).await;
     addresses.remove(0);
     world.wait_addresses(&app, &addresses).await;
-    world.patch("services", &app, json!({"spec": {"ports": [{"name": "web", "port": 81, "targetPort": 8081}]}})).await;
+    world
+        .patch(
+            "services",
+            &app,
+            json!({"spec": {"ports": [{"name": "web", "port": 81, "targetPort": 8081}]}}),
+        )
+        .await;
     let all_on = |number: u64| {
         move |slices: &[Value]| {
-            let ports: Vec<u64> = slices.iter().filter_map(|slice| slice["ports"][0]["port"].as_u64()).collect();
+            let ports: Vec<u64> =
+                slices.iter().filter_map(|slice| slice["ports"][0]["port"].as_u64()).collect();
             let same = !ports.is_empty() && ports.iter().all(|port| *port == number);
             if same { Ok(()) } else { Err(format!("{ports:?}")) }
         }

@@ -78,7 +78,12 @@ impl Replicas {
     async fn right(&self, address: &str, ready: bool) {
         self.consumer.quiet(A_SECOND, SOON).await;
         let counts = self.consumer.counts();
-        assert_eq!((counts.created, counts.updated, counts.deleted), (0, 1, 0), "{:?}", self.consumer.writes());
+        assert_eq!(
+            (counts.created, counts.updated, counts.deleted),
+            (0, 1, 0),
+            "{:?}",
+            self.consumer.writes()
+        );
         let published = self.world.published("web-0").await;
         assert!(published.iter().any(|p| p.address == address && p.ready == ready), "{published:?}");
         self.consumer.assert_never_absent();
@@ -99,7 +104,8 @@ async fn a_leader_that_is_told_to_end_hands_over_at_once() {
     let Replicas { world, consumer, mut leader, standby } = Replicas::start(&stage, &DEFAULTS).await;
     let first = lease(&stage).await;
     leader.process().signal("TERM");
-    let replicas = Replicas { world, consumer, leader: standby, standby: Controller::start(&stage, &DEFAULTS).await };
+    let replicas =
+        Replicas { world, consumer, leader: standby, standby: Controller::start(&stage, &DEFAULTS).await };
     assert_eq!(leader.exit(A_SECOND).await, 0);
     drop(leader);
 

@@ -182,7 +182,8 @@ impl Cluster {
         std::fs::write(self.folder.join("service-account.pub"), key.public_key_pem()).expect("write the key");
         std::fs::write(self.folder.join("tokens.csv"), TOKENS).expect("write the tokens");
         let (authority, certificate, key) = expired_client();
-        for (file, text) in [("client-ca.crt", authority), ("expired.crt", certificate), ("expired.key", key)] {
+        for (file, text) in [("client-ca.crt", authority), ("expired.crt", certificate), ("expired.key", key)]
+        {
             std::fs::write(self.folder.join(file), text).expect("write a certificate");
         }
     }
@@ -197,7 +198,8 @@ impl Cluster {
     /// Starts the server; true when it became ready, false when it exited.
     async fn launch(&self) -> bool {
         self.write_kubeconfigs();
-        let process = Process::start(&format!("apiserver-{}", self.name), self.command(self.port, self.etcd.url()));
+        let process =
+            Process::start(&format!("apiserver-{}", self.name), self.command(self.port, self.etcd.url()));
         *self.server() = Some(process);
         let certificate = self.folder.join("certs/apiserver.crt");
         let started = Instant::now();
