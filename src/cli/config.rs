@@ -202,15 +202,21 @@ fn ranged(flag: &'static str, value: i64, from: i64, to: i64) -> Result<usize, F
 /// A duration of at least zero.
 fn period(flag: &'static str, value: &GoDuration) -> Result<Duration, FlagError> {
     if value.is_negative() {
-        return wrong(flag, value, "a duration from 0s up");
+        return wrong(flag, shown(value), "a duration from 0s up");
     }
     Ok((*value).into())
+}
+
+/// As it is typed: `0s`, not `0ns`.
+fn shown(value: &GoDuration) -> String {
+    let text = value.to_string();
+    if text == "0ns" { "0s".to_owned() } else { text }
 }
 
 fn positive(flag: &'static str, value: &GoDuration) -> Result<Duration, FlagError> {
     let duration = period(flag, value)?;
     if duration.is_zero() {
-        return wrong(flag, value, "a duration above 0s");
+        return wrong(flag, shown(value), "a duration above 0s");
     }
     Ok(duration)
 }
@@ -318,7 +324,7 @@ mod tests {
                 vec!["--endpointslice-updates-batch-period=-1s"],
                 "--endpointslice-updates-batch-period -1s: expected a duration from 0s up",
             ),
-            (vec!["--min-resync-period=0s"], "--min-resync-period 0ns: expected a duration above 0s"),
+            (vec!["--min-resync-period=0s"], "--min-resync-period 0s: expected a duration above 0s"),
             (vec!["--kube-api-qps=-1"], "--kube-api-qps -1: expected a number from 0 up (0 is no limit)"),
             (vec!["--controllers=nodes"], "--controllers nodes: expected endpointslice-controller (alias"),
             (vec!["--controllers=-endpointslice"], "at least one loop"),

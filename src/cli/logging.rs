@@ -12,9 +12,10 @@ pub fn start(logging: Logging) {
         2 | 3 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    // Libraries stay silent below warnings whatever is asked of us: their events are not about the cluster.
+    // Libraries speak of every failed request, again and again: whoever made it tells it here, once.
+    let libraries = if level == LevelFilter::TRACE { LevelFilter::WARN } else { LevelFilter::OFF };
     let filter = tracing_subscriber::filter::Targets::new()
-        .with_default(LevelFilter::WARN)
+        .with_default(libraries)
         .with_target("endpointslice_controller", level);
     use tracing_subscriber::prelude::*;
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);

@@ -89,6 +89,8 @@ pub struct EventWorker {
     dropped: Arc<AtomicU64>,
     sink: Arc<dyn EventSink>,
     correlator: Correlator,
+    /// The last Event was not delivered, and that was told.
+    failing: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,7 +113,10 @@ impl EventRecorder {
         let (sender, receiver) = mpsc::channel(WAITING_AT_MOST);
         let dropped = Arc::<AtomicU64>::default();
         let recorder = EventRecorder { queue: sender, dropped: Arc::clone(&dropped) };
-        (recorder, EventWorker { queue: receiver, dropped, sink, correlator: Correlator::new() })
+        (
+            recorder,
+            EventWorker { queue: receiver, dropped, sink, correlator: Correlator::new(), failing: false },
+        )
     }
 
     /// Has this reported as an Event on the object, in the name of this component
@@ -157,16 +162,20 @@ impl EventWorker {
 
     async fn handle(&mut self, occurrence: &Occurrence) {
         let Some(message) = self.correlator.correlate(occurrence) else { return };
-        let Err(error) = self.deliver(&message).await else { return };
+        let Err(error) = self.deliver(&message).await else {
+            self.failing = false;
+            return;
+        };
         self.correlator.forget(occurrence);
         let object = &occurrence.source.object;
-        if error == EventError::NamespaceTerminating {
+        // What refuses one Event often refuses all: that is told once, not for each.
+        if error == EventError::NamespaceTerminating || std::mem::replace(&mut self.failing, true) {
             tracing::debug!(kind = object.kind, key = %object.key, "no Event: {error}");
         } else {
             let report = &occurrence.report;
             tracing::warn!(
                 kind = object.kind, key = %object.key, reason = report.reason, message = report.message,
-                "Event was not delivered: {error}"
+                "Event was not delivered, and until one is, no more is said of others: {error}"
             );
         }
     }

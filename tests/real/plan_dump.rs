@@ -3,26 +3,34 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::process::scratch;
 use crate::support::quiet_cluster::{self, Draw, EACH, KINDS};
-use crate::support::{Peer, real};
+use crate::support::{Peer, eventually, real};
 
 const SEED: u64 = 20_261_121;
 /// In how many slices a label is changed, one after the other.
 const EDITED: usize = 8;
+const AT_REST: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn a_dump_of_a_quiet_cluster_needs_no_write_and_an_edited_label_exactly_one() {
     let Some(stage) = real::exclusive().await else { return };
     let peer = Peer::start(&stage, &[]).await;
     quiet_cluster::generate(&stage, SEED).await;
-    peer.kill();
 
+    // Its backoff for Pods on unknown Nodes can outlast any fixed pause: the cluster is quiet when it is.
     let file = scratch().join("dump.json");
-    let dump = quiet_cluster::dump(&stage, &file);
+    let dump = eventually("a dump of the quiet cluster to need no write", AT_REST, || async {
+        let dump = quiet_cluster::dump(&stage, &file);
+        let writes = planned(&file);
+        if writes.is_empty() { Ok(dump) } else { Err(format!("{writes:#?}")) }
+    })
+    .await;
+    peer.kill();
     let table = quiet_cluster::coverage(&dump);
     quiet_cluster::print_coverage(&table);
     assert!(table.values().map(|line| line.services).sum::<usize>() >= 200);
@@ -40,8 +48,6 @@ async fn a_dump_of_a_quiet_cluster_needs_no_write_and_an_edited_label_exactly_on
     ] {
         assert!(count > 0, "{what}: none in the dump");
     }
-    assert_eq!(planned(&file), Vec::<Value>::new());
-
     let mut draw = Draw::new(SEED);
     let (kept, left_behind) = quiet_cluster::some_slices(&dump, &mut draw, EDITED);
     for index in kept {

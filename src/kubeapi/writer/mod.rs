@@ -7,6 +7,7 @@
 
 mod event;
 pub mod outcome;
+mod permissions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,6 +30,7 @@ use crate::model::wire::{DecodeError, decode_endpoints, decode_service, decode_s
 use crate::model::{Endpoints, Key, Service, Slice};
 pub(crate) use event::whole_event;
 use outcome::{Verb, failure, no_answer};
+use permissions::Permissions;
 
 /// Who we are in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "endpointslice-controller";
@@ -65,6 +67,7 @@ pub struct KubeWriter {
     event_rate: TokenBucket,
     closed: AtomicBool,
     unknown: AtomicUsize,
+    permissions: Permissions,
 }
 
 /// One kind of request: its places in flight, and until when the API server asked for none of it.
@@ -123,6 +126,7 @@ impl KubeWriter {
             event_rate: TokenBucket::new(config.qps, config.burst),
             closed: AtomicBool::new(false),
             unknown: AtomicUsize::new(0),
+            permissions: Permissions::default(),
         }
     }
 
@@ -168,14 +172,20 @@ impl KubeWriter {
         }
         lane.check()?;
         self.check_fence(verb)?;
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let answer = match call(&self.client, request, self.config.time_limit).await {
-            Ok(answer) if answer.succeeded() => return Ok(answer),
+            Ok(answer) if answer.succeeded() => {
+                self.permissions.worked(&method, uri.path());
+                return Ok(answer);
+            }
             Ok(answer) => answer,
             Err(error) => return Err(no_answer(&error)),
         };
         let error = failure(verb, &answer);
-        if let WriteError::Throttled { after } = error {
-            lane.pause(after);
+        match &error {
+            WriteError::Throttled { after } => lane.pause(*after),
+            WriteError::Forbidden { message } => self.permissions.forbidden(message),
+            _ => {}
         }
         Err(error)
     }
