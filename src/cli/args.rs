@@ -3,10 +3,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use kube::core::Duration as GoDuration;
-
-use super::plan::PlanArgs;
 
 /// Replaces the EndpointSlice and EndpointSlice mirroring controllers of kube-controller-manager.
 #[derive(Debug, Parser)]
@@ -276,4 +274,47 @@ pub struct RunArgs {
         allow_negative_numbers = true
     )]
     pub verbosity: i64,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// One line a write
+    #[default]
+    Table,
+    /// All of each slice as JSON
+    Json,
+    /// All of each slice as YAML
+    Yaml,
+}
+
+/// Flags of `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// How to reach the API server.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// What plans need to know.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+
+    /// Services to plan for, as NAME or NAMESPACE/NAME. Default: all
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Plan from what `kubectl get services,pods,nodes,endpoints,endpointslices -A -o json` (or yaml) printed, `-` for
+    /// standard input, instead of the cluster; may be given several times
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Plan for the Services of this namespace only. Default: all namespaces
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// How to print the writes
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+    /// Exit with 3 when there is something to write
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Show slices, too, that differ in their owner references only: the controller repairs them at its periodic resync
+    #[arg(long)]
+    pub deep: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::ports::is_dns_label;
+use super::syntax::{is_dns_label, is_dns_subdomain};
 use crate::model::address::{canonical, parse_ip};
 use crate::model::{
     AddressType, Addresses, Conditions, Endpoint, Hints, Nodes, Pod, Refusal, Service, TargetReference, Text,
@@ -135,18 +135,6 @@ pub fn left_out(service: &Service, candidate: &Candidate<'_>, types: &[AddressTy
         }
     }
     sentences
-}
-
-/// Whether the text is a lower-case DNS subdomain, as a Node's name must be.
-pub fn is_dns_subdomain(text: &str) -> bool {
-    let alphanumeric = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    text.len() <= 253
-        && text.split('.').all(|part| {
-            let bytes = part.as_bytes();
-            alphanumeric(bytes.first())
-                && alphanumeric(bytes.last())
-                && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
-        })
 }
 
 impl Words {

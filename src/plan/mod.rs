@@ -16,6 +16,7 @@ pub mod names;
 pub mod ports;
 pub mod progress;
 pub mod selector;
+pub mod syntax;
 pub mod trigger;
 
 use std::sync::Arc;

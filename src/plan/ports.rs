@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::endpoint::is_dns_subdomain;
+use super::syntax::{is_dns_label, is_qualified_name};
 use crate::model::{ContainerPort, Pod, Port, Protocol, Service, ServicePort, TargetPort};
 
 /// Ports that one slice may have.
@@ -146,55 +146,5 @@ fn fault(port: &ServicePort, names: &BTreeSet<&str>, count: usize) -> Option<Str
         Some(format!("protocol {protocol:?} of port {name:?} is unknown, expected TCP, UDP or SCTP"))
     } else {
         None
-    }
-}
-
-/// Whether the text is a lower-case DNS label of 1 to 63 characters.
-pub fn is_dns_label(text: &str) -> bool {
-    text.len() <= 63 && !text.contains('.') && is_dns_subdomain(text)
-}
-
-/// Whether the text is a qualified name: 1 to 63 letters, digits, `-`, `_` and `.`, between letters or
-/// digits, after an optional DNS subdomain and `/`.
-pub fn is_qualified_name(text: &str) -> bool {
-    let name = match text.split_once('/') {
-        None => text,
-        Some((prefix, name)) if is_dns_subdomain(prefix) => name,
-        Some(_) => return false,
-    };
-    let bytes = name.as_bytes();
-    let ends = [bytes.first(), bytes.last()];
-    name.len() <= 63
-        && ends.iter().all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_checked_as_the_api_server_checks_them() {
-        let long = "a".repeat(64);
-        for (text, label, subdomain, qualified) in [
-            ("http", true, true, true),
-            ("", false, false, false),
-            ("a-1", true, true, true),
-            ("-a", false, false, false),
-            ("a-", false, false, false),
-            ("A", false, false, true),
-            ("a.b", false, true, true),
-            ("a..b", false, false, true),
-            ("kubernetes.io/h2c", false, false, true),
-            ("kubernetes.io/", false, false, false),
-            ("/h2c", false, false, false),
-            ("a/b/c", false, false, false),
-            ("a_b", false, false, true),
-            (long.as_str(), false, true, false),
-        ] {
-            assert_eq!(is_dns_label(text), label, "label {text:?}");
-            assert_eq!(is_dns_subdomain(text), subdomain, "subdomain {text:?}");
-            assert_eq!(is_qualified_name(text), qualified, "qualified name {text:?}");
-        }
     }
 }

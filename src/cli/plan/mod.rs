@@ -9,63 +9,19 @@ mod output;
 use std::io::Read;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
 use thiserror::Error;
 
 pub use self::cluster::Cluster;
 use self::cluster::Planner;
 use self::dump::Dump;
 pub use self::live::live;
-use super::args::{ClusterArgs, PlanningArgs};
+pub use super::args::{Format, PlanArgs};
 use super::config::{FlagError, loops, settings};
 use crate::model::{Key, Loop, OwnerReference, Slice};
 use crate::plan::{Operation, Plan, Write};
 
 /// Exit code with `--exit-code` when there is something to write.
 pub const WRITES_EXIT_CODE: u8 = 3;
-
-/// How a plan is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
-    /// One line a write
-    #[default]
-    Table,
-    /// All of each slice as JSON
-    Json,
-    /// All of each slice as YAML
-    Yaml,
-}
-
-/// Flags of `plan`.
-#[derive(Clone, Debug, Args)]
-pub struct PlanArgs {
-    /// How to reach the API server.
-    #[command(flatten)]
-    pub cluster: ClusterArgs,
-    /// What plans need to know.
-    #[command(flatten)]
-    pub planning: PlanningArgs,
-
-    /// Services to plan for, as NAME or NAMESPACE/NAME. Default: all
-    #[arg(value_name = "SERVICE")]
-    pub services: Vec<String>,
-    /// Plan from what `kubectl get services,pods,nodes,endpoints,endpointslices -A -o json` (or yaml) printed, `-` for
-    /// standard input, instead of the cluster; may be given several times
-    #[arg(short = 'f', long = "filename", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Plan for the Services of this namespace only. Default: all namespaces
-    #[arg(short = 'n', long, value_name = "NAMESPACE")]
-    pub namespace: Option<String>,
-    /// How to print the writes
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Format,
-    /// Exit with 3 when there is something to write
-    #[arg(long)]
-    pub exit_code: bool,
-    /// Show slices, too, that differ in their owner references only: the controller repairs them at its periodic resync
-    #[arg(long)]
-    pub deep: bool,
-}
 
 /// Why there is no plan.
 #[derive(Debug, Error)]

@@ -87,6 +87,21 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
 
     async fn fetch(&mut self, listing: &mut Listing<D::Row>) -> Result<ListEnd, Failure> {
         let uri = self.config.list_uri(listing.fresh, &listing.page);
+        let (deciding, rows) = (listing.deciding, &mut listing.rows);
+        self.walk(uri, |stream, object| rows.extend(stream.read_object(deciding, object))).await
+    }
+
+    /// The version of a consistent list, by as little of it as can be had.
+    pub(super) async fn newest_version(&mut self) -> Result<Version, Failure> {
+        Ok(self.walk(self.config.newest_uri(), |_, _| {}).await?.version)
+    }
+
+    /// Reads a list and takes its objects one by one.
+    async fn walk(
+        &mut self,
+        uri: String,
+        mut take: impl FnMut(&mut Self, &[u8]),
+    ) -> Result<ListEnd, Failure> {
         let response = self.transport.get(uri, self.config.list_accept()).await?;
         if response.status != 200 {
             return Err(Failure::of_response(response).await);
@@ -97,7 +112,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
             splitter.push(&chunk?);
             self.shared.life.sign();
             while let Some(object) = splitter.next_object().map_err(unreadable)? {
-                listing.rows.extend(self.read_object(listing.deciding, &object));
+                take(self, &object);
             }
         }
         let end = splitter.finish().map_err(unreadable)?;
@@ -106,22 +121,6 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
             ListEnd { version: 0, .. } => Err(unreadable("the list has no resourceVersion")),
             _ => Ok(end),
         }
-    }
-
-    /// The version of a consistent list, by as little of it as can be had.
-    pub(super) async fn newest_version(&mut self) -> Result<Version, Failure> {
-        let response = self.transport.get(self.config.newest_uri(), self.config.list_accept()).await?;
-        if response.status != 200 {
-            return Err(Failure::of_response(response).await);
-        }
-        let mut body = response.body;
-        let mut splitter = ListSplitter::default();
-        while let Some(chunk) = body.next().await {
-            splitter.push(&chunk?);
-            self.shared.life.sign();
-            while splitter.next_object().map_err(unreadable)?.is_some() {}
-        }
-        Ok(splitter.finish().map_err(unreadable)?.version)
     }
 
     fn page_fetched(&mut self, mut listing: Listing<D::Row>, end: ListEnd) -> State<D::Row> {

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 use crate::model::address::{parse_ip, publishable};
 use crate::model::{EndpointsPort, Protocol, Refusal, Text};
+use crate::plan::syntax::{is_dns_label, is_dns_subdomain, is_qualified_name};
 
 /// What was left out of one Endpoints object, counted as it occurs in canonical subsets.
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ impl LeftOut {
 
     /// The port as it may be written.
     pub fn port(&mut self, port: &EndpointsPort) -> Option<EndpointsPort> {
-        if !port.name.is_empty() && !dns_label(&port.name) {
+        if !port.name.is_empty() && !is_dns_label(&port.name) {
             self.fields
                 .insert(format!("port name {:?}: expected a DNS label; the port is left out", &*port.name));
             return None;
@@ -56,19 +57,19 @@ impl LeftOut {
         }
         let app_protocol =
             self.keep("appProtocol", "a qualified name", port.app_protocol.clone(), |text: &Text| {
-                qualified_name(text)
+                is_qualified_name(text)
             });
         Some(EndpointsPort { app_protocol, ..port.clone() })
     }
 
     /// The host name as it may be written.
     pub fn hostname(&mut self, hostname: Option<SmolStr>) -> Option<SmolStr> {
-        self.keep("hostname", "a DNS label", hostname, |text: &SmolStr| dns_label(text))
+        self.keep("hostname", "a DNS label", hostname, |text: &SmolStr| is_dns_label(text))
     }
 
     /// The node name as it may be written.
     pub fn node_name(&mut self, node: Option<Text>) -> Option<Text> {
-        self.keep("nodeName", "a DNS subdomain", node, |text: &Text| dns_subdomain(text))
+        self.keep("nodeName", "a DNS subdomain", node, |text: &Text| is_dns_subdomain(text))
     }
 
     fn keep<T: AsRef<str>>(
@@ -84,69 +85,5 @@ impl LeftOut {
         }
         self.fields.insert(format!("{field} {:?}: expected {expected}; it is left out", value.as_ref()));
         None
-    }
-}
-
-fn dns_label(text: &str) -> bool {
-    let edge = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let bytes = text.as_bytes();
-    let edges = bytes.first().copied().is_some_and(edge) && bytes.last().copied().is_some_and(edge);
-    text.len() <= 63 && edges && bytes.iter().all(|&c| edge(c) || c == b'-')
-}
-
-fn dns_subdomain(text: &str) -> bool {
-    // The parts of a subdomain may each be longer than a label.
-    let part = |part: &str| {
-        let edge = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let bytes = part.as_bytes();
-        let edges = bytes.first().copied().is_some_and(edge) && bytes.last().copied().is_some_and(edge);
-        edges && bytes.iter().all(|&c| edge(c) || c == b'-')
-    };
-    text.len() <= 253 && text.split('.').all(part)
-}
-
-fn qualified_name(text: &str) -> bool {
-    let (prefix, name) = match text.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, text),
-    };
-    let bytes = name.as_bytes();
-    let edge = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
-    prefix.is_none_or(dns_subdomain)
-        && name.len() <= 63
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(c))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_accepted_as_the_api_server_does() {
-        let long = "a".repeat(64);
-        for (text, label, subdomain, qualified) in [
-            ("a", true, true, true),
-            ("a-1", true, true, true),
-            ("1", true, true, true),
-            ("", false, false, false),
-            ("-a", false, false, false),
-            ("a-", false, false, false),
-            ("A", false, false, true),
-            ("a.b", false, true, true),
-            ("a..b", false, false, true),
-            ("a_b", false, false, true),
-            ("kubernetes.io/h2c", false, false, true),
-            ("/h2c", false, false, false),
-            ("kubernetes.io/", false, false, false),
-            ("a/b/c", false, false, false),
-            ("é", false, false, false),
-            (&*long, false, true, false),
-        ] {
-            assert_eq!(dns_label(text), label, "label {text}");
-            assert_eq!(dns_subdomain(text), subdomain, "subdomain {text}");
-            assert_eq!(qualified_name(text), qualified, "qualified {text}");
-        }
     }
 }
