@@ -51,8 +51,6 @@ async fn a_watch_that_is_half_open_is_noticed_after_75_seconds_and_resumed() {
     published(&world, &addresses, SOON).await;
     let consumer = Consumer::follow(&world).await;
     consumer.promise("web", &addresses, &HTTP);
-    let before = controller.metrics().await;
-
     proxy.present(Fault::Silent);
     addresses.push(add_pod(&world, 1).await);
     // The watches fall silent, then the first write on a connection of before has its time limit to wait for.
@@ -62,10 +60,12 @@ async fn a_watch_that_is_half_open_is_noticed_after_75_seconds_and_resumed() {
     addresses.push(add_pod(&world, 2).await);
     published(&world, &addresses, Duration::from_secs(5)).await;
     consumer.assert_never_absent();
-    let after = controller.metrics().await;
-    let lists =
-        |metrics: &crate::support::controller::Metrics| metrics.sum("endpointslice_stream_lists_total", &[]);
-    assert_eq!(lists(&before), lists(&after), "resumed without a list");
+    let metrics = controller.metrics().await;
+    let restarts = |reason: &str| metrics.sum("endpointslice_watch_restarts_total", &[("reason", reason)]);
+    assert_eq!(restarts("silent"), STREAMS as f64, "each watch was opened again");
+    for reason in ["expired", "old", "asked"] {
+        assert_eq!(restarts(reason), 0.0, "{reason}: resumed where it was, without a list");
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,9 @@ use super::{Change, Sink};
 use crate::kubeapi::decode::{Decoder, FrameKind, FrameSplitter, read_bookmark, read_frame};
 use crate::model::{Meta, Version};
 
+/// How long a watch may take to be accepted. After a connection fell silent the next one may be a dead
+/// one too, taken from the pool: what is left of it there ends within 90 s.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
 /// A watch that ends sooner is not opened again at once.
 const SHORT: Duration = Duration::from_secs(5);
 /// So often a watch may be silent from beginning to end before the newest version is asked for: a
@@ -54,7 +57,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         let response = tokio::select! {
             biased;
             () = asked(&mut self.asked, answered) => return self.list_as_asked(),
-            response = timeout(SILENCE, request) => response,
+            response = timeout(OPEN_LIMIT, request) => response,
         };
         let failure = match response {
             Ok(Ok(response)) if response.status == 200 => {
@@ -64,7 +67,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
             }
             Ok(Ok(response)) => Failure::of_response(response).await,
             Ok(Err(error)) => Failure::Connection(error),
-            Err(_) => Failure::Late(SILENCE),
+            Err(_) => Failure::Late(OPEN_LIMIT),
         };
         self.metrics.restarted(failure.reason());
         match failure {

@@ -157,7 +157,7 @@ async fn a_watch_whose_start_is_never_answered_is_given_up() {
     let never = stage.server.watch_at(10).await;
     let again = stage.server.watch_at(10).await;
     let waited = again.at - never.at;
-    assert!(waited >= Duration::from_secs(75) && waited < Duration::from_secs(77), "{waited:?}");
+    assert!(waited >= Duration::from_secs(30) && waited < Duration::from_secs(32), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
