@@ -12,5 +12,6 @@ mod cold_start;
 mod flags;
 mod manager;
 mod migration;
+mod rolling;
 mod scene;
 mod webhook;

@@ -17,6 +17,9 @@ pub const BOTH_OFF: &str = "--controllers=*,bootstrapsigner,tokencleaner,-endpoi
 /// The Lease of the migration.
 pub const MIGRATION: &str = "endpointslice-migration";
 const SHIPPED: &str = "manifests/components/leader-migration/leader-migration.yaml";
+const CURRENT: &str = "kube-controller-manager";
+/// kube-controller-manager 1.35: one minor older than the API server is supported.
+pub const PREVIOUS: &str = "kube-controller-manager-1.35";
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// A running kube-controller-manager.
@@ -27,10 +30,19 @@ pub struct Manager {
 impl Manager {
     /// Starts it; nothing is waited for. It may need its Lease first. `flags` come last and win.
     pub fn launch(stage: &RealStage, flags: &[&str]) -> Manager {
+        Manager::run(stage, CURRENT, flags)
+    }
+
+    /// The same of the minor before: the last one in which leader migration works.
+    pub fn launch_previous(stage: &RealStage, flags: &[&str]) -> Manager {
+        Manager::run(stage, PREVIOUS, flags)
+    }
+
+    fn run(stage: &RealStage, program: &str, flags: &[&str]) -> Manager {
         let programs = programs().expect("a stage was lent, so the programs are there");
         let port = free_port();
         let folder = stage.cluster().folder();
-        let mut command = Command::new(programs.path("kube-controller-manager"));
+        let mut command = Command::new(programs.path(program));
         command
             .arg(format!("--kubeconfig={}", stage.kubeconfig(User::Manager).display()))
             .args(["--leader-elect=true", "--use-service-account-credentials=true"])

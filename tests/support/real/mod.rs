@@ -20,4 +20,4 @@ mod programs;
 pub use apiserver::{Cluster, RealStage, Second, apply_file};
 pub use etcd::Etcd;
 pub use pool::{audited, exclusive, served, served_by_peer, served_with_controller, twins};
-pub use programs::{Programs, programs};
+pub use programs::{Programs, another, programs};

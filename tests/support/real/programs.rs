@@ -27,6 +27,23 @@ pub fn programs() -> Option<&'static Programs> {
     FOUND.get_or_init(find).as_ref()
 }
 
+/// One more program of that folder, which only some tests need; `None` after one line on standard error
+/// when it is missing.
+///
+/// # Panics
+/// When it is missing and `CI=true`.
+pub fn another(program: &str) -> Option<PathBuf> {
+    let path = programs()?.path(program);
+    if path.is_file() {
+        return Some(path);
+    }
+    let line =
+        format!("a test is skipped: {} is missing (tests/control-plane/build makes it)", path.display());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true, and {line}");
+    let _ = writeln!(std::io::stderr(), "{line}");
+    None
+}
+
 fn find() -> Option<Programs> {
     let folder = folder();
     let missing: Vec<&str> = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]
