@@ -11,6 +11,7 @@ mod drift;
 mod every_value;
 mod flags;
 mod generated;
+mod manifests;
 mod refused;
 mod rendering;
 mod templates;
