@@ -12,6 +12,7 @@ mod every_value;
 mod flags;
 mod generated;
 mod manifests;
+mod real;
 mod refused;
 mod rendering;
 mod templates;

@@ -142,7 +142,8 @@ fn told(output: &Output) -> Result<String, String> {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("make a folder");
     for found in std::fs::read_dir(from).expect("read a folder") {
         let path = found.expect("a file").path();
