@@ -72,6 +72,11 @@ impl Controller {
         .await;
     }
 
+    /// Where it serves metrics and health, on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection to its metrics and health server.
     pub fn http(&self) -> Api {
         Api::plain(&format!("http://127.0.0.1:{}", self.port))

@@ -32,7 +32,7 @@ const KCM_TO_OURS: Duration = Duration::from_secs(20);
 
 /// A cluster, unless a program is missing.
 async fn stage() -> Option<RealStage> {
-    real::another(PREVIOUS)?;
+    real::judge(PREVIOUS)?;
     real::audited().await
 }
 

@@ -18,6 +18,7 @@ mod pool;
 mod programs;
 
 pub use apiserver::{Cluster, RealStage, Second, apply_file};
+pub use count::this_test as counted;
 pub use etcd::Etcd;
 pub use pool::{audited, exclusive, served, served_by_peer, served_with_controller, twins};
-pub use programs::{Programs, another, programs};
+pub use programs::{Programs, judge, programs};
