@@ -11,6 +11,7 @@ mod support;
 mod cold_start;
 mod flags;
 mod manager;
+mod manifests;
 mod migration;
 mod rolling;
 mod scene;
