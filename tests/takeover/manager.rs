@@ -1,6 +1,7 @@
 //! kube-controller-manager whole: with all controllers that run here, its own leader election, and an
 //! account for each controller, as kubeadm starts it.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -43,6 +44,8 @@ impl Manager {
         let port = free_port();
         let folder = stage.cluster().folder();
         let mut command = Command::new(programs.path(program));
+        // The name by which it calls itself towards the API server.
+        command.arg0(CURRENT);
         command
             .arg(format!("--kubeconfig={}", stage.kubeconfig(User::Manager).display()))
             .args(["--leader-elect=true", "--use-service-account-credentials=true"])
@@ -106,10 +109,6 @@ impl Manager {
 
     pub fn signal(&self, signal: &str) {
         self.process.signal(signal);
-    }
-
-    pub fn exited(&mut self) -> Option<i32> {
-        self.process.exited().map(exit_code)
     }
 
     pub async fn exit(&mut self, deadline: Duration) -> i32 {

@@ -26,7 +26,8 @@ const SHORT: [&str; 3] = [
     "--leader-elect-renew-deadline=3s",
     "--leader-elect-retry-period=500ms",
 ];
-const OURS_TO_OURS: Duration = Duration::from_millis(500);
+/// kube-controller-manager looks at the Lease every 2 to 4.4 s; the half second that is promised is measured in `rolling`.
+const BEFORE_KCM_POLLS: Duration = Duration::from_millis(1500);
 /// What a Lease that is not given back costs with default durations, and one try more.
 const KCM_TO_OURS: Duration = Duration::from_secs(20);
 
@@ -98,7 +99,7 @@ async fn on_sigterm_the_lease_of_a_migration_passes_between_ours_to_upstream_and
     let (code, (by, waited)) = futures::join!(first.terminate(SOON), scene.change(&record, true, SOON));
     println!("ours to ours, SIGTERM: a change waits {} ms", waited.as_millis());
     assert_eq!((code, by), (0, Ours));
-    assert!(waited <= OURS_TO_OURS && leads(&second), "{waited:?}");
+    assert!(waited <= BEFORE_KCM_POLLS && leads(&second), "{waited:?}");
 
     // The last of ours ends; kube-controller-manager goes on.
     let (code, (by, waited)) = futures::join!(second.terminate(SOON), scene.change(&record, false, SOON));

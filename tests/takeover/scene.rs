@@ -138,7 +138,7 @@ pub async fn written(
             let took = write.answered.duration_since(changed);
             return (write.by, Duration::try_from(took).unwrap_or_default());
         }
-        assert!(started.elapsed() < within, "nobody wrote {service} within {within:?}");
+        assert!(started.elapsed() < within, "nobody wrote {service} within {within:?}: {:#?}", record.all());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
