@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::manager::{BOTH_OFF, BOTH_ON, Manager};
-use crate::scene::{seconds, written};
+use crate::scene::{Scene, others_work, seconds, written};
 use crate::support::pods::{endpoints, pod, service, service_without_selector};
 use crate::support::real::RealStage;
 use crate::support::real::audit::{Asked, Record, Writer};
 use crate::support::wait::SOON;
 use crate::support::world::{MIRRORING_LOOP, SELECTOR_LOOP};
-use crate::support::{Consumer, Controller, Stage, World, eventually, quiet_cluster, real};
+use crate::support::{Consumer, Controller, Stage, World, quiet_cluster, real};
 
 const SEED: u64 = 20_261_122;
 /// kube-controller-manager keeps its Lease when it ends: 15 s, a try every 2 to 4.4 s, and its start.
@@ -115,16 +115,6 @@ async fn collect_orphans(stage: &dyn Stage) {
     }
 }
 
-/// That somebody looks after what is not ours: each namespace gets its `default` service account.
-async fn others_work(stage: &dyn Stage, name: &str) {
-    let world = World::new(stage, name).await;
-    let path = format!("/api/v1/namespaces/{}/serviceaccounts/default", world.namespace());
-    eventually("the other controllers work", SOON, || async {
-        stage.api().get(&path).await.map(drop).map_err(|error| error.to_string())
-    })
-    .await;
-}
-
 /// What is watched through all hand-overs, and how the cluster stood before the first.
 struct Watched<'a> {
     stage: &'a RealStage,
@@ -216,7 +206,7 @@ async fn switched_off_and_on_by_flags_neither_side_writes_what_is_right_and_chan
     ours.settled().await;
     watched.only_the_gap_was_written(&record, 0, Writer::Ours).await;
     kcm.leads().await;
-    others_work(&stage, "others").await;
+    others_work(&stage, &World::new(&stage, "others").await).await;
     assert!(!kcm.has_loops(), "the loops were to be off");
     changes_are_right(&watched.marked, 1).await;
     ours.settled().await;
@@ -253,4 +243,29 @@ async fn switched_off_and_on_by_flags_neither_side_writes_what_is_right_and_chan
     ours.settled().await;
     watched.only_the_gap_was_written(&record, 2, Writer::Ours).await;
     watched.nothing_was_lost();
+}
+
+/// The gate is alpha in 1.36: without it the way back waits for a Lease to run out.
+#[tokio::test]
+async fn a_kube_controller_manager_that_gives_its_lease_back_makes_the_way_back_short() {
+    const GATE: &str = "--feature-gates=ControllerManagerReleaseLeaderElectionLockOnExit=true";
+    let Some(stage) = real::audited().await else { return };
+    let scene = Scene::new(stage, "gate").await;
+    let ours = Controller::start(&scene.stage, &["--leader-elect=true"]).await;
+    let mut kcm = Manager::launch(&scene.stage, &[BOTH_OFF, GATE]);
+    kcm.leads().await;
+    scene.filled().await;
+    ours.settled().await;
+
+    let record = scene.record();
+    assert_eq!(ours.terminate(Duration::from_secs(1)).await, 0);
+    kcm.signal("TERM");
+    kcm.exit(SOON).await;
+    assert_eq!(scene.holder("kube-controller-manager").await, "", "it keeps its Lease");
+    let _kcm = Manager::launch(&scene.stage, &[BOTH_ON, GATE]);
+    let (by, waited) = scene.change(&record, false, SOON).await;
+    println!("back, with the alpha gate: a change is written {} after the restart", seconds(waited));
+    assert_eq!(by, Writer::Upstream);
+    assert!(waited < Duration::from_secs(15), "as long as a Lease that has to run out: {waited:?}");
+    scene.only_the_probe_was_written(&record, &[Writer::Upstream]);
 }

@@ -3,7 +3,7 @@
 //! of its controllers, and the API server's own record says who wrote.
 
 #![cfg(feature = "controller")]
-#![allow(clippy::expect_used, clippy::panic)] // outside of #[test] functions too
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // outside of #[test] functions too
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::manager::{BOTH_OFF, BOTH_ON, MIGRATION, Manager, PREVIOUS, migration, migration_to};
-use crate::scene::{PROBE, Scene, seconds};
+use crate::scene::{PROBE, Scene, leads, others_work, seconds};
 use crate::support::real::audit::Writer::{Ours, Upstream};
 use crate::support::real::{self, RealStage};
 use crate::support::wait::SOON;
@@ -37,10 +37,6 @@ async fn stage() -> Option<RealStage> {
     real::audited().await
 }
 
-fn leads(controller: &Controller) -> bool {
-    controller.log().contains("took the lease, leading")
-}
-
 async fn ours_leads(controller: &Controller) {
     eventually("we lead", SOON, || async { if leads(controller) { Ok(()) } else { Err(controller.log()) } })
         .await;
@@ -62,17 +58,6 @@ async fn waits_for_the_lease(kcm: &Manager) {
 /// The same as [`OURS`] with short durations.
 fn ours_short() -> Vec<&'static str> {
     OURS.iter().chain(&SHORT).copied().collect()
-}
-
-/// A controller that takes care of other things: each namespace gets its `default` service account.
-async fn others_work(stage: &RealStage, world: &World) -> Duration {
-    let started = Instant::now();
-    let path = format!("/api/v1/namespaces/{}/serviceaccounts/default", world.namespace());
-    eventually("the other controllers work", SOON, || async {
-        stage.api().get(&path).await.map(drop).map_err(|error| error.to_string())
-    })
-    .await;
-    started.elapsed()
 }
 
 #[tokio::test]

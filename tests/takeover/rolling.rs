@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
+use crate::scene::leads;
 use crate::support::pods::{pod, service};
 use crate::support::wait::SOON;
 use crate::support::world::SERVICE_NAME;
-use crate::support::{Consumer, Controller, Stage, World, eventually, real};
+use crate::support::{Consumer, Controller, World, eventually, real};
 
 /// Each with a Pod of its own, so that every change is a write.
 const SERVICES: usize = 20;
@@ -18,10 +19,6 @@ const CHURN: Duration = Duration::from_millis(25);
 const ROLLS: usize = 3;
 const NOTICED: Duration = Duration::from_millis(500);
 const DEFAULTS: [&str; 1] = ["--leader-elect=true"];
-
-fn leads(controller: &Controller) -> bool {
-    controller.log().contains("took the lease, leading")
-}
 
 /// What happened to the slice of which Service, and when.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use crate::support::pods::{Object, endpoints, service, service_without_selector}
 use crate::support::real::audit::{Asked, Record, Writer};
 use crate::support::real::{RealStage, apply_file};
 use crate::support::wait::SOON;
-use crate::support::{Consumer, Stage, World, eventually};
+use crate::support::{Consumer, Controller, Stage, World, eventually};
 
 /// Services of each loop that stand still.
 pub const STILL: usize = 40;
@@ -118,6 +118,23 @@ impl Scene {
         assert_eq!(record.turns(), by, "{asked:#?}");
         self.consumer.assert_never_absent();
     }
+}
+
+/// Whether this replica of ours has taken the lead.
+pub fn leads(controller: &Controller) -> bool {
+    controller.log().contains("took the lease, leading")
+}
+
+/// Waits until kube-controller-manager looks after what is not ours (a namespace gets its `default` service
+/// account), and answers how long that took.
+pub async fn others_work(stage: &RealStage, world: &World) -> Duration {
+    let started = Instant::now();
+    let path = format!("/api/v1/namespaces/{}/serviceaccounts/default", world.namespace());
+    eventually("the other controllers work", SOON, || async {
+        stage.api().get(&path).await.map(drop).map_err(|error| error.to_string())
+    })
+    .await;
+    started.elapsed()
 }
 
 /// Waits for the first write to a slice of `service` after `changed`: whose it was, and how long it took.

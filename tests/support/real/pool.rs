@@ -26,16 +26,20 @@ enum Kind {
 
 struct Pool {
     permits: Arc<Semaphore>,
-    /// Clusters that wait for their next test, and how many were ever started.
-    waiting: Mutex<(Vec<(Kind, Arc<Cluster>)>, usize)>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Clusters that wait for their next test.
+#[derive(Default)]
+struct Waiting {
+    clusters: Vec<(Kind, Arc<Cluster>)>,
+    /// How many were ever started.
+    started: usize,
 }
 
 fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| Pool {
-        permits: Arc::new(Semaphore::new(CLUSTERS)),
-        waiting: Mutex::new((Vec::new(), 0)),
-    })
+    POOL.get_or_init(|| Pool { permits: Arc::new(Semaphore::new(CLUSTERS)), waiting: Mutex::default() })
 }
 
 async fn etcd(programs: &Programs) -> Arc<Etcd> {
@@ -129,12 +133,12 @@ async fn start_lent(programs: &Programs, number: usize, kind: Kind) -> Arc<Clust
 async fn lend(programs: &Programs, permit: OwnedSemaphorePermit, kind: Kind) -> RealStage {
     let (waiting, number) = {
         let mut pool = waiting();
-        let place = pool.0.iter().position(|(waits, _)| *waits == kind);
-        let waiting = place.map(|place| pool.0.remove(place).1);
+        let place = pool.clusters.iter().position(|(waits, _)| *waits == kind);
+        let waiting = place.map(|place| pool.clusters.remove(place).1);
         if waiting.is_none() {
-            pool.1 += 1;
+            pool.started += 1;
         }
-        (waiting, pool.1)
+        (waiting, pool.started)
     };
     let cluster = match waiting {
         Some(cluster) => {
@@ -148,7 +152,7 @@ async fn lend(programs: &Programs, permit: OwnedSemaphorePermit, kind: Kind) -> 
     RealStage::new(cluster, Some(Box::new(lent))).await
 }
 
-fn waiting() -> MutexGuard<'static, (Vec<(Kind, Arc<Cluster>)>, usize)> {
+fn waiting() -> MutexGuard<'static, Waiting> {
     pool().waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -161,6 +165,6 @@ struct Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        waiting().0.push((self.kind, self.cluster.clone()));
+        waiting().clusters.push((self.kind, self.cluster.clone()));
     }
 }
