@@ -1,16 +1,18 @@
-//! Printing plans: a table for people, JSON and YAML for programs.
+//! Printing plans: tables for people, JSON and YAML for programs.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::Value;
+use smol_str::SmolStr;
 
-use super::{Format, PlanError, PlannedWrite};
-use crate::model::{Port, Slice, wire};
+use super::{Cluster, Format, PlanError, PlannedWrite, consumers};
+use crate::model::{Port, Protocol, Slice, wire};
 
-/// Addresses that a table shows of a slice.
+/// Addresses that a cell of a table shows.
 const ADDRESSES_SHOWN: usize = 3;
-const NONE: &str = "<none>";
+/// A cell without content.
+pub(super) const NONE: &str = "<none>";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -28,9 +30,13 @@ struct WriteDocument<'a> {
 }
 
 /// The text of these writes, ended by a line feed.
-pub(super) fn render(writes: &[PlannedWrite], format: Format) -> Result<String, PlanError> {
+pub(super) fn render(
+    writes: &[PlannedWrite],
+    cluster: &Cluster,
+    format: Format,
+) -> Result<String, PlanError> {
     match format {
-        Format::Table => Ok(table(writes)),
+        Format::Table => Ok(tables(writes, cluster)),
         Format::Json => {
             let json = serde_json::to_string_pretty(&document(writes));
             json.map(|text| text + "\n").map_err(|error| PlanError::Output(error.to_string()))
@@ -55,14 +61,24 @@ fn document(writes: &[PlannedWrite]) -> Document<'_> {
     Document { writes: writes.iter().map(write).collect() }
 }
 
-fn table(writes: &[PlannedWrite]) -> String {
+/// The writes, and under them what they change for consumers.
+fn tables(writes: &[PlannedWrite], cluster: &Cluster) -> String {
     if writes.is_empty() {
         return "Nothing to write.\n".to_owned();
     }
     let heads = ["NAMESPACE", "SERVICE", "OPERATION", "SLICE", "ADDRESSTYPE", "PORTS", "ENDPOINTS"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(writes.iter().map(row));
-    let mut widths = [0; 7];
+    let mut text = table(heads, writes.iter().map(row).collect());
+    let seen = consumers::rows(writes, cluster);
+    if !seen.is_empty() {
+        text.push_str("\nWhat consumers see, today → after these writes:\n");
+        text.push_str(&table(consumers::HEADS, seen));
+    }
+    text
+}
+
+fn table<const COLUMNS: usize>(heads: [&str; COLUMNS], mut rows: Vec<[String; COLUMNS]>) -> String {
+    rows.insert(0, heads.map(str::to_owned));
+    let mut widths = [0; COLUMNS];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
@@ -97,21 +113,24 @@ fn ports(ports: &[Port]) -> String {
     if ports.is_empty() {
         return NONE.to_owned();
     }
-    let one = |port: &Port| {
-        let name = port.name.as_deref().filter(|name| !name.is_empty()).map(|name| format!("{name}:"));
-        let number = port.port.map_or_else(|| "*".to_owned(), |number| number.to_string());
-        format!("{}{number}/{}", name.unwrap_or_default(), port.protocol.as_str())
-    };
+    let one = |port: &Port| port_text(port.name.as_deref().unwrap_or_default(), port.port, &port.protocol);
     ports.iter().map(one).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",")
 }
 
+/// `name:number/protocol`.
+pub(super) fn port_text(name: &str, number: Option<i32>, protocol: &Protocol) -> String {
+    let name = if name.is_empty() { String::new() } else { format!("{name}:") };
+    let number = number.map_or_else(|| "*".to_owned(), |number| number.to_string());
+    format!("{name}{number}/{}", protocol.as_str())
+}
+
 fn endpoints(slice: &Slice) -> String {
-    let all: Vec<&str> = slice
-        .endpoints
-        .iter()
-        .flat_map(|endpoint| endpoint.addresses.as_slice())
-        .map(|a| a.as_str())
-        .collect();
+    addresses(slice.endpoints.iter().flat_map(|endpoint| endpoint.addresses.as_slice()))
+}
+
+/// The first few addresses, and how many more there are.
+pub(super) fn addresses<'a>(all: impl Iterator<Item = &'a SmolStr>) -> String {
+    let all: Vec<&str> = all.map(SmolStr::as_str).collect();
     match all.len() {
         0 => NONE.to_owned(),
         count if count <= ADDRESSES_SHOWN => all.join(","),
