@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use endpointslice_controller::consumer::{AddressKey, Change, Follower, PortKey, Reading};
+use endpointslice_controller::consumer::{AddressKey, Change, Follower, Merged, PortKey, Reading};
 use endpointslice_controller::model::address::parse_ip;
 use endpointslice_controller::model::{AddressType, Key, Slice, Text, wire};
 use futures::StreamExt;
@@ -172,6 +172,11 @@ impl Consumer {
     /// The endpoints present now.
     pub fn present(&self) -> BTreeSet<Live> {
         lock(&self.state).follower.addresses().map(|(port, address)| live(port, address)).collect()
+    }
+
+    /// What the consumer sees now, with conditions and target numbers.
+    pub fn merged(&self) -> Merged {
+        lock(&self.state).follower.merged()
     }
 
     /// Waits until the consumer has seen everything that a list shows.
