@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use super::output::{NONE, addresses, port_text};
+use super::table::{NONE, addresses, port_text};
 use super::{Cluster, PlannedWrite};
 use crate::consumer::{Merged, PortKey, PortView, Reading, merge};
 use crate::model::{Key, Slice};

@@ -6,6 +6,7 @@ mod consumers;
 mod dump;
 mod live;
 mod output;
+mod table;
 
 use std::io::Read;
 use std::path::PathBuf;
