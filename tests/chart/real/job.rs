@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,12 @@ pub enum Duty {
 pub struct Failure {
     pub check: &'static str,
     pub seen: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} failed: {}", self.check, self.seen)
+    }
 }
 
 type Done<T = ()> = Result<T, Failure>;
@@ -312,7 +319,7 @@ async fn leads(controller: &Controller) -> Result<(), String> {
     told(leads, &"it does not lead")
 }
 
-fn told(right: bool, seen: &impl std::fmt::Debug) -> Result<(), String> {
+fn told(right: bool, seen: &impl fmt::Debug) -> Result<(), String> {
     if right { Ok(()) } else { Err(format!("{seen:?}")) }
 }
 

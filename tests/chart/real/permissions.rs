@@ -20,8 +20,19 @@ use crate::support::real::{Cluster, Etcd, RealStage, counted, programs};
 const CLUSTERS: usize = 3;
 const ADMISSION: &str = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement";
 
-/// Granted because kube-controller-manager's roles have them, and used by nothing here.
-const UNUSED: &[(&str, &str, &str, &str)] = &[];
+/// Granted because kube-controller-manager's own roles have them, and so a later version may need them; nothing uses
+/// them now. As role, group, resource, verbs.
+const UNUSED: &[(&str, &str, &str, &str)] = &[
+    ("selector", "", "services", "get"),
+    ("selector", "", "pods", "get"),
+    ("selector", "", "nodes", "get"),
+    ("selector", "", "events", "update"),
+    ("selector", "events.k8s.io", "events", "create patch update"),
+    ("mirroring", "", "services/finalizers", "update"),
+    ("mirroring", "", "events", "update"),
+    ("mirroring", "events.k8s.io", "events", "create patch update"),
+    ("leader-election", "coordination.k8s.io", "leases", "list"),
+];
 
 #[tokio::test]
 async fn one_permission_removed_is_noticed_for_each() {
@@ -53,7 +64,8 @@ async fn one_permission_removed_is_noticed_for_each() {
                 .collect();
             let kubeconfig = account(&stage, &format!("test-{task}"), &granted, *lacking).await;
             let outcome = whole(&stage, &kubeconfig, *duty).await;
-            println!("{duty:?} without {lacking:?}: {outcome:?}");
+            let told = outcome.as_ref().map_or_else(Failure::to_string, |()| "all is done".to_string());
+            println!("{duty:?} without {lacking:?}: {told}");
             outcomes.push((task, outcome));
         }
     };
@@ -64,15 +76,20 @@ async fn one_permission_removed_is_noticed_for_each() {
     let mut wrong = Vec::new();
     for ((duty, lacking), (_, outcome)) in tasks.iter().zip(&outcomes) {
         let Some(lacking) = lacking else {
-            outcome.as_ref().unwrap_or_else(|failure| panic!("{duty:?} with every permission: {failure:?}"));
+            outcome.as_ref().unwrap_or_else(|failure| panic!("{duty:?} with every permission: {failure}"));
             continue;
         };
-        let unused = UNUSED.contains(&(&lacking.role, &lacking.group, &lacking.resource, &lacking.verb));
-        if outcome.is_ok() != unused {
+        if outcome.is_ok() != unused(lacking) {
             wrong.push(format!("{lacking:?}: {outcome:?}"));
         }
-        let check =
-            outcome.as_ref().err().map_or("nothing: kube-controller-manager's role has it", |f| f.check);
+        let check = match outcome {
+            Ok(()) => "nothing; kube-controller-manager's role has it",
+            // A stream that cannot be opened is listed again now and then: which change is missed first depends on that.
+            Err(_) if lacking.verb == "watch" && lacking.role != "leader-election" => {
+                "a change after the start is seen"
+            }
+            Err(failure) => failure.check,
+        };
         let group = if lacking.group.is_empty() { "core" } else { &lacking.group };
         let _ = writeln!(
             table,
@@ -82,6 +99,13 @@ async fn one_permission_removed_is_noticed_for_each() {
     }
     assert!(wrong.is_empty(), "not noticed, or noticed against what UNUSED says:\n{}", wrong.join("\n"));
     drift::check("tests/chart/permissions.md", &table);
+}
+
+fn unused(permission: &Permission) -> bool {
+    UNUSED.iter().any(|(role, group, resource, verbs)| {
+        let same = (*role, *group, *resource) == (&permission.role, &permission.group, &permission.resource);
+        same && verbs.split(' ').any(|verb| verb == permission.verb)
+    })
 }
 
 fn duty_of(permission: &Permission) -> Duty {
