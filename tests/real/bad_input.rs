@@ -143,19 +143,22 @@ async fn an_api_server_that_is_not_there_yet_is_waited_for_with_one_message() {
     assert_eq!(controller.terminate(A_SECOND).await, 0);
 }
 
-/// Binds [`User::Nobody`] to the role of the shipped manifest, or takes that back.
+/// Binds [`User::Nobody`] to the roles of the shipped manifest, or takes them back.
 async fn grant(stage: &dyn Stage, given: bool) {
-    if !given {
-        stage.api().delete(&format!("{BINDINGS}/test-nobody")).await.expect("take the role back");
-        return;
+    for role in ["endpointslice-controller-selector", "endpointslice-controller-mirroring"] {
+        let name = format!("test-nobody-{role}");
+        if !given {
+            stage.api().delete(&format!("{BINDINGS}/{name}")).await.expect("take a role back");
+            continue;
+        }
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "nobody"}],
+        });
+        stage.api().create(BINDINGS, &binding).await.expect("grant a role");
     }
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": "test-nobody"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "endpointslice-controller"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "nobody"}],
-    });
-    stage.api().create(BINDINGS, &binding).await.expect("grant the role");
 }
 
 /// How many lines of the log have all of these words.

@@ -12,7 +12,7 @@ use super::api::Api;
 pub enum User {
     /// May do everything.
     Admin,
-    /// The service account of `manifests/rbac.yaml`, with exactly its permissions.
+    /// The service account of `manifests/base/rbac.yaml`, with exactly its permissions.
     Controller,
     /// kube-controller-manager, with the permissions of its two EndpointSlice controllers.
     Peer,

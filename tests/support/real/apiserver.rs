@@ -18,10 +18,11 @@ use super::etcd::Etcd;
 use super::programs::Programs;
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
-/// User names; the controller is the service account of the manifest, so that its bindings apply as they are.
+/// User names; the controller is the service account of the manifests, so that its bindings apply as they are
+/// (and not the one of kube-controller-manager's own loop, which has a built-in role).
 const TOKENS: &str = "\
 admin-token,admin,admin,system:masters
-controller-token,system:serviceaccount:kube-system:endpointslice-controller,controller,\"system:serviceaccounts,system:serviceaccounts:kube-system\"
+controller-token,system:serviceaccount:kube-system:endpointslice-controller-account,controller,\"system:serviceaccounts,system:serviceaccounts:kube-system\"
 peer-token,system:serviceaccount:kube-system:endpointslice-peer,peer,\"system:serviceaccounts,system:serviceaccounts:kube-system\"
 nobody-token,nobody,nobody,
 ";
@@ -251,7 +252,7 @@ impl Cluster {
             api.get("/api/v1/namespaces/kube-system").await.map_err(|error| error.to_string())
         })
         .await;
-        apply_file(&api, "manifests/rbac.yaml").await;
+        apply_file(&api, "manifests/base/rbac.yaml").await;
         for (number, role) in PEER_ROLES.iter().enumerate() {
             apply(&api, &peer_binding(number, role)).await;
         }

@@ -16,6 +16,7 @@ mod pool;
 mod programs;
 
 pub use apiserver::{Cluster, RealStage, Second};
+pub use count::this_test as counted;
 pub use etcd::Etcd;
 pub use pool::{exclusive, served, served_by_peer, served_with_controller, twins};
-pub use programs::{Programs, programs};
+pub use programs::{Programs, judge, programs};

@@ -36,16 +36,40 @@ fn find() -> Option<Programs> {
     if missing.is_empty() {
         return Some(Programs { folder });
     }
-    let line = format!(
+    tell(&format!(
         "real-server tests are skipped: {} not in {} (tests/control-plane/build makes them, KUBEBUILDER_ASSETS \
          names another folder)",
         missing.join(", "),
         folder.display()
-    );
+    ));
+    None
+}
+
+/// A program that judges what is shipped (`helm`): beside the control plane, else on the PATH; `None`
+/// after one line on standard error when it is missing.
+///
+/// # Panics
+/// When it is missing and `CI=true`.
+pub fn judge(program: &str) -> Option<PathBuf> {
+    let folder = folder();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::iter::once(folder.clone())
+        .chain(std::env::split_paths(&path))
+        .map(|place| place.join(program))
+        .find(|place| place.is_file());
+    if found.is_none() {
+        tell(&format!(
+            "a test is skipped: {program} neither in {} (tests/control-plane/build makes it) nor on the PATH",
+            folder.display()
+        ));
+    }
+    found
+}
+
+fn tell(line: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true, and {line}");
     // Past libtest's capture, which would hide it from a run in which everything passes.
     let _ = writeln!(std::io::stderr(), "{line}");
-    None
 }
 
 /// Asked from the script that builds them, so that the version stands in one place.
