@@ -16,4 +16,5 @@ mod real;
 mod refused;
 mod rendering;
 mod templates;
+mod unittest;
 mod values;

@@ -2,6 +2,7 @@
 
 mod applied;
 mod flow;
+mod installed;
 mod job;
 mod kubectl;
 mod permissions;

@@ -70,6 +70,7 @@ const BAD: &[(&str, &[&str])] = &[
         "metrics: {secure: {certificateSecret: a}}",
         &["metrics.secure.certificateSecret", "metrics.secure.enabled"],
     ),
+    ("dnsPolicy: None", &["dnsPolicy: None", "dnsConfig"]),
     ("podDisruptionBudget: {minAvailable: 1, maxUnavailable: 1}", &["podDisruptionBudget.minAvailable"]),
     ("strategy: {maxSurge: 0}", &["strategy.maxSurge", "strategy.maxUnavailable"]),
     ("extraArgs: [--v=4]", &["extraArgs: --v", "value of its own"]),
@@ -96,6 +97,14 @@ fn bad_values_are_refused_by_a_message_that_names_the_key() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_kubernetes_that_is_too_old_is_refused() {
+    let Some(helm) = Helm::new() else { return };
+    helm.text_of("", &["--kube-version=1.33.0"]).expect("the oldest that is taken");
+    let refusal = helm.text_of("", &["--kube-version=1.32.9"]).expect_err("one that is too old");
+    assert!(refusal.contains("kubeVersion: >=1.33.0-0"), "{refusal}");
 }
 
 /// The other side of the same rules.

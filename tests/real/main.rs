@@ -15,6 +15,7 @@ mod edits;
 mod harness;
 mod metrics;
 mod mirroring;
+mod oracle;
 mod plan_dump;
 mod play;
 mod pods;

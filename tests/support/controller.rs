@@ -72,7 +72,7 @@ impl Controller {
         .await;
     }
 
-    /// Where it serves metrics and health, on loopback.
+    /// The port of loopback on which it serves, unless the flags said another one.
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -81,6 +81,26 @@ impl Helm {
         told(&command.output().expect("run helm"))
     }
 
+    /// A command about the release on a cluster: `install`, `upgrade`, `rollback`, `uninstall`, `get manifest`.
+    ///
+    /// # Errors
+    /// What Helm says against it.
+    pub fn on(
+        &self,
+        kubeconfig: &Path,
+        namespace: &str,
+        words: &[&str],
+        values: &str,
+    ) -> Result<String, String> {
+        let mut command = self.command(words[0]);
+        command.args(&words[1..]).arg("endpointslice-controller");
+        if ["install", "upgrade"].contains(&words[0]) {
+            command.arg(&self.chart).arg("--values").arg(values_file(values));
+        }
+        command.arg(format!("--namespace={namespace}")).env("KUBECONFIG", kubeconfig);
+        told(&command.output().expect("run helm"))
+    }
+
     /// Helm keeps its own files in the scratch folder, and reads none of the user's.
     fn command(&self, word: &str) -> Command {
         let mut command = Command::new(&self.program);

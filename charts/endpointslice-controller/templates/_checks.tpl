@@ -36,6 +36,9 @@ Combinations of values that the schema cannot see: each is refused with the key 
 {{- if and (include "esc.loopback" .) (not .Values.hostNetwork) -}}
 {{- fail (printf "metrics.host: %s without hostNetwork: the kubelet could not reach the probes" .Values.metrics.host) -}}
 {{- end -}}
+{{- if and (eq .Values.dnsPolicy "None") (not .Values.dnsConfig) -}}
+{{- fail "dnsPolicy: None without dnsConfig: the API server would refuse the Pods" -}}
+{{- end -}}
 {{- if and .Values.metrics.secure.certificateSecret (not .Values.metrics.secure.enabled) -}}
 {{- fail "metrics.secure.certificateSecret without metrics.secure.enabled: nothing would use the certificate" -}}
 {{- end -}}

@@ -8,31 +8,18 @@ use serde_json::{Value, json};
 use super::kubectl::{apply, kubectl};
 use crate::rendering::sets;
 use crate::support::helm::{Helm, copy_folder, fresh, objects, one};
-use crate::support::real::programs;
+use crate::support::real::{judge, programs};
 use crate::support::{Stage, real};
 
-/// Kinds of the Prometheus operator, as far as they must be there to be applied; their fields are its own.
-fn operator_kinds() -> String {
-    let kinds = [
-        ("ServiceMonitor", "servicemonitors"),
-        ("PodMonitor", "podmonitors"),
-        ("PrometheusRule", "prometheusrules"),
-    ];
-    let definition = |(kind, plural): (&str, &str)| {
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": format!("{plural}.monitoring.coreos.com")},
-            "spec": {
-                "group": "monitoring.coreos.com", "scope": "Namespaced",
-                "names": {"kind": kind, "plural": plural},
-                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
-                    "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                }}}],
-            },
-        })
-        .to_string()
+/// The definitions of the Prometheus operator's kinds.
+fn operator_kinds() -> Option<String> {
+    let read = |kind: &str| {
+        let path = judge(&format!("prometheus-operator-kinds/{kind}.yaml"))?;
+        Some(std::fs::read_to_string(path).expect("read the definition of a kind"))
     };
-    kinds.map(definition).join("\n---\n")
+    let kinds: Option<Vec<String>> =
+        ["servicemonitors", "podmonitors", "prometheusrules"].into_iter().map(read).collect();
+    Some(kinds?.join("\n---\n"))
 }
 
 /// What `kubectl kustomize` makes of these folders of `manifests/`, the first of which is a base or an overlay and the
@@ -74,8 +61,9 @@ fn folders(under: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_api_server_takes_every_set_of_values_and_every_manifest_strictly() {
-    let (Some(stage), Some(helm)) = (real::exclusive().await, Helm::new()) else { return };
-    apply(&stage, &operator_kinds(), &[]).expect("the kinds of the Prometheus operator");
+    let (Some(kinds), Some(helm)) = (operator_kinds(), Helm::new()) else { return };
+    let Some(stage) = real::exclusive().await else { return };
+    apply(&stage, &kinds, &[]).expect("the kinds of the Prometheus operator");
     kubectl(&stage, &["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])
         .expect("they are served");
     kubectl(&stage, &["create", "namespace", "slices"]).expect("the namespace of a set of values");
@@ -94,9 +82,12 @@ async fn the_api_server_takes_every_set_of_values_and_every_manifest_strictly() 
         apply(&stage, text, &["--dry-run=server"]).unwrap_or_else(|refusal| panic!("{what}: {refusal}"));
     }
     // A field that nobody knows would have been refused.
-    let wrong = texts[0].1.replace("revisionHistoryLimit:", "revisionHistoryLimits:");
-    let refusal = apply(&stage, &wrong, &["--dry-run=server"]).expect_err("an unknown field");
-    assert!(refusal.contains("revisionHistoryLimits"), "{refusal}");
+    let all = helm.text("serviceMonitor: {enabled: true}").expect("rendered");
+    for field in ["revisionHistoryLimit", "scrapeTimeout", "matchingPrecedence"] {
+        let wrong = all.replace(&format!("{field}:"), &format!("{field}s:"));
+        let refusal = apply(&stage, &wrong, &["--dry-run=server"]).expect_err("an unknown field");
+        assert!(refusal.contains(&format!("{field}s")), "{refusal}");
+    }
 
     // And for good: the base, then components on top of it.
     apply(&stage, &kustomized(&["base"]), &[]).expect("the base");

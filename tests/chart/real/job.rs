@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,14 @@ use crate::support::world::{
 };
 use crate::support::{Controller, Stage, World};
 
-/// How long a check goes on once a request of the controller was refused.
+/// How long a check goes on once a request of the controller was refused during it,
 const AFTER_A_REFUSAL: Duration = Duration::from_millis(1500);
+/// and how long when one was refused before it, which may not concern it.
+const AFTER_AN_OLD_REFUSAL: Duration = Duration::from_secs(10);
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/endpointslice-controller";
 const SECONDS: Duration = Duration::from_secs(10);
+/// With an election, and a renewal that need not be waited for long.
+const RETRY: &str = "--leader-elect-retry-period=500ms";
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,12 @@ pub struct Failure {
     pub seen: String,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} failed: {}", self.check, self.seen)
+    }
+}
+
 type Done<T = ()> = Result<T, Failure>;
 
 /// Does all of it with the account of this kubeconfig.
@@ -47,9 +58,9 @@ type Done<T = ()> = Result<T, Failure>;
 /// The first check that fails.
 pub async fn whole(stage: &dyn Stage, kubeconfig: &Path, duty: Duty) -> Done {
     let flags: &[&str] = match duty {
-        Duty::Selector => &["--leader-elect=true", "--controllers=endpointslice-controller"],
+        Duty::Selector => &[RETRY, "--controllers=endpointslice-controller"],
         Duty::Mirroring => &[
-            "--leader-elect=true",
+            RETRY,
             "--controllers=endpointslice-mirroring-controller",
             "--mirroring-max-endpoints-per-subset=1",
         ],
@@ -282,11 +293,17 @@ impl Job<'_> {
         Fut: Future<Output = Result<T, String>>,
     {
         let started = Instant::now();
+        let before = refused(&self.controller).await;
         let mut since = None;
         loop {
             let Err(seen) = probe().await else { return Ok(()) };
-            let now = Instant::now();
-            if refused(&self.controller).await > 0.0 && now > *since.get_or_insert(now) + AFTER_A_REFUSAL {
+            let refused = refused(&self.controller).await;
+            if refused > before {
+                since.get_or_insert_with(Instant::now);
+            }
+            let over = since.is_some_and(|since: Instant| since.elapsed() > AFTER_A_REFUSAL)
+                || (refused > 0.0 && started.elapsed() > AFTER_AN_OLD_REFUSAL);
+            if over {
                 return Err(Failure { check, seen });
             }
             if started.elapsed() > SOON {
@@ -312,7 +329,7 @@ async fn leads(controller: &Controller) -> Result<(), String> {
     told(leads, &"it does not lead")
 }
 
-fn told(right: bool, seen: &impl std::fmt::Debug) -> Result<(), String> {
+fn told(right: bool, seen: &impl fmt::Debug) -> Result<(), String> {
     if right { Ok(()) } else { Err(format!("{seen:?}")) }
 }
 

@@ -4,6 +4,7 @@
 //! The loops are tried apart, since their roles overlap. The API server has the admission plugin on for
 //! which `finalizers` are granted.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,17 +12,51 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::join_all;
 
 use super::job::{Duty, Failure, whole};
-use super::variant::{Permission, account, permissions};
+use super::variant::{Permission, account, granted, permissions};
 use crate::drift;
+use crate::support::Stage;
 use crate::support::helm::Helm;
-use crate::support::real::{Cluster, Etcd, RealStage, counted, programs};
+use crate::support::real::{self, Cluster, Etcd, RealStage, counted, programs};
 
 /// Clusters side by side: the controllers of one would write for those of another.
 const CLUSTERS: usize = 3;
 const ADMISSION: &str = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement";
 
-/// Granted because kube-controller-manager's roles have them, and used by nothing here.
-const UNUSED: &[(&str, &str, &str, &str)] = &[];
+/// Granted because kube-controller-manager's loops have them (see the first test); nothing uses them now. As role,
+/// group, resource, verbs.
+const UNUSED: &[(&str, &str, &str, &str)] = &[
+    ("selector", "", "services", "get"),
+    ("selector", "", "pods", "get"),
+    ("selector", "", "nodes", "get"),
+    ("selector", "", "events", "update"),
+    ("selector", "events.k8s.io", "events", "create patch update"),
+    ("mirroring", "", "services/finalizers", "update"),
+    ("mirroring", "", "events", "update"),
+    ("mirroring", "events.k8s.io", "events", "create patch update"),
+    ("leader-election", "coordination.k8s.io", "leases", "list"),
+];
+
+/// Whoever moves gives us what the loops had before, no more and no less.
+#[tokio::test]
+async fn the_roles_of_the_loops_are_those_that_kube_controller_manager_gives_its_own() {
+    let (Some(stage), Some(helm)) = (real::exclusive().await, Helm::new()) else { return };
+    let ours = permissions(&helm.objects(""));
+    for (role, theirs) in [
+        ("selector", "clusterroles/system:controller:endpointslice-controller"),
+        ("mirroring", "clusterroles/system:controller:endpointslicemirroring-controller"),
+        ("leader-election", "namespaces/kube-system/roles/system::leader-locking-kube-controller-manager"),
+    ] {
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/{theirs}");
+        let mut theirs = granted(role, &stage.api().get(&path).await.expect("a built-in role"));
+        // Theirs names its Lease in no rule, and has the newer kind of election, too.
+        theirs.retain(|permission| permission.resource != "leasecandidates");
+        let words = |permissions: &[Permission]| -> BTreeSet<String> {
+            let of_role = permissions.iter().filter(|permission| permission.role == role);
+            of_role.map(|p| format!("{} {}/{}", p.verb, p.group, p.resource)).collect()
+        };
+        assert_eq!(words(&ours), words(&theirs), "{role}");
+    }
+}
 
 #[tokio::test]
 async fn one_permission_removed_is_noticed_for_each() {
@@ -53,7 +88,8 @@ async fn one_permission_removed_is_noticed_for_each() {
                 .collect();
             let kubeconfig = account(&stage, &format!("test-{task}"), &granted, *lacking).await;
             let outcome = whole(&stage, &kubeconfig, *duty).await;
-            println!("{duty:?} without {lacking:?}: {outcome:?}");
+            let told = outcome.as_ref().map_or_else(Failure::to_string, |()| "all is done".to_string());
+            println!("{duty:?} without {lacking:?}: {told}");
             outcomes.push((task, outcome));
         }
     };
@@ -64,15 +100,20 @@ async fn one_permission_removed_is_noticed_for_each() {
     let mut wrong = Vec::new();
     for ((duty, lacking), (_, outcome)) in tasks.iter().zip(&outcomes) {
         let Some(lacking) = lacking else {
-            outcome.as_ref().unwrap_or_else(|failure| panic!("{duty:?} with every permission: {failure:?}"));
+            outcome.as_ref().unwrap_or_else(|failure| panic!("{duty:?} with every permission: {failure}"));
             continue;
         };
-        let unused = UNUSED.contains(&(&lacking.role, &lacking.group, &lacking.resource, &lacking.verb));
-        if outcome.is_ok() != unused {
+        if outcome.is_ok() != unused(lacking) {
             wrong.push(format!("{lacking:?}: {outcome:?}"));
         }
-        let check =
-            outcome.as_ref().err().map_or("nothing: kube-controller-manager's role has it", |f| f.check);
+        let check = match outcome {
+            Ok(()) => "nothing but the tests of the table; the loop in kube-controller-manager has it",
+            // A stream that cannot be opened is listed again now and then: which change is missed first depends on that.
+            Err(_) if lacking.verb == "watch" && lacking.role != "leader-election" => {
+                "a change after the start is seen"
+            }
+            Err(failure) => failure.check,
+        };
         let group = if lacking.group.is_empty() { "core" } else { &lacking.group };
         let _ = writeln!(
             table,
@@ -82,6 +123,13 @@ async fn one_permission_removed_is_noticed_for_each() {
     }
     assert!(wrong.is_empty(), "not noticed, or noticed against what UNUSED says:\n{}", wrong.join("\n"));
     drift::check("tests/chart/permissions.md", &table);
+}
+
+fn unused(permission: &Permission) -> bool {
+    UNUSED.iter().any(|(role, group, resource, verbs)| {
+        let same = (*role, *group, *resource) == (&permission.role, &permission.group, &permission.resource);
+        same && verbs.split(' ').any(|verb| verb == permission.verb)
+    })
 }
 
 fn duty_of(permission: &Permission) -> Duty {

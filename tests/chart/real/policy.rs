@@ -80,6 +80,6 @@ async fn with_the_policy_our_account_writes_its_own_slices_alone_and_does_its_wh
 
     for duty in [Duty::Selector, Duty::Mirroring] {
         stage.cluster().etcd().delete_prefix(&format!("{}/leases/", stage.cluster().prefix())).await;
-        whole(&stage, &path, duty).await.unwrap_or_else(|failure| panic!("{duty:?}: {failure:?}"));
+        whole(&stage, &path, duty).await.unwrap_or_else(|failure| panic!("{duty:?}: {failure}"));
     }
 }

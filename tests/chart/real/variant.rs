@@ -45,29 +45,36 @@ impl Permission {
     }
 }
 
-/// Every permission of these roles, as rendered.
+/// Every permission of the chart's roles, as rendered.
 pub fn permissions(objects: &[Value]) -> Vec<Permission> {
+    let roles = objects.iter().filter(|object| object["kind"] == "ClusterRole" || object["kind"] == "Role");
+    roles
+        .flat_map(|role| {
+            let name = role["metadata"]["name"].as_str().expect("a name");
+            let short = name.strip_prefix("endpointslice-controller-").expect("a role of the chart");
+            granted(short, role)
+        })
+        .collect()
+}
+
+/// Every permission of one role.
+pub fn granted(name: &str, role: &Value) -> Vec<Permission> {
     let words = |list: &Value| -> Vec<String> {
         list.as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_string)).collect()
     };
     let mut all = Vec::new();
-    for object in objects.iter().filter(|object| object["kind"] == "ClusterRole" || object["kind"] == "Role")
-    {
-        let name = object["metadata"]["name"].as_str().expect("a name");
-        let role = name.strip_prefix("endpointslice-controller-").expect("a role of the chart");
-        for rule in object["rules"].as_array().expect("rules") {
-            let name = words(&rule["resourceNames"]).pop().unwrap_or_default();
-            for group in words(&rule["apiGroups"]) {
-                for resource in words(&rule["resources"]) {
-                    for verb in words(&rule["verbs"]) {
-                        all.push(Permission {
-                            role: role.to_string(),
-                            group: group.clone(),
-                            resource: resource.clone(),
-                            verb,
-                            name: name.clone(),
-                        });
-                    }
+    for rule in role["rules"].as_array().expect("rules") {
+        let only = words(&rule["resourceNames"]).pop().unwrap_or_default();
+        for group in words(&rule["apiGroups"]) {
+            for resource in words(&rule["resources"]) {
+                for verb in words(&rule["verbs"]) {
+                    all.push(Permission {
+                        role: name.to_string(),
+                        group: group.clone(),
+                        resource: resource.clone(),
+                        verb,
+                        name: only.clone(),
+                    });
                 }
             }
         }
