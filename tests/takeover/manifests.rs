@@ -1,6 +1,7 @@
 //! What is shipped for taking over: the static Pod, the overlay for control-plane nodes, the component for
 //! leader migration, and the configurations of kubeadm and kind. Each is judged by who will read it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -242,4 +243,28 @@ fn kubeadm_starts_kube_controller_manager_as_the_configurations_say() {
     let flag = &patch["controllerManager"]["extraArgs"]["controllers"];
     assert_eq!(format!("--controllers={}", flag.as_str().unwrap_or_default()), BOTH_OFF);
     assert_eq!(patch["kind"], "ClusterConfiguration");
+}
+
+/// Every (group, resource, verb) that the cluster roles of a file grant.
+fn granted(path: &str) -> BTreeSet<(String, String, String)> {
+    let roles = read(path).into_iter().filter(|object| object["kind"] == "ClusterRole");
+    let rules = roles.flat_map(|role| role["rules"].as_array().cloned().unwrap_or_default());
+    let each = |rule: Value| {
+        let [groups, resources, verbs] = ["apiGroups", "resources", "verbs"].map(|list| strings(&rule[list]));
+        let mut all = Vec::new();
+        for group in &groups {
+            for resource in &resources {
+                all.extend(verbs.iter().map(|verb| (group.clone(), resource.clone(), verb.clone())));
+            }
+        }
+        all
+    };
+    rules.flat_map(each).collect()
+}
+
+#[test]
+fn the_user_of_the_static_pod_may_do_what_the_service_account_may_and_no_more() {
+    let user = granted("static-pod/access.yaml");
+    assert!(user.len() > 20, "{user:?}");
+    assert_eq!(user, granted("base/rbac.yaml"));
 }
