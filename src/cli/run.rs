@@ -9,7 +9,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use prometheus::Registry;
@@ -21,7 +21,7 @@ use crate::control::Controller;
 use crate::control::events::{EventRecorder, EventSink};
 use crate::control::metrics::ControlMetrics;
 use crate::control::write::{Fence, NoElection, Writer};
-use crate::kubeapi::client::{Clients, Environment, Flags, own_namespace};
+use crate::kubeapi::client::{ClientError, Clients, Environment, Flags, own_namespace};
 use crate::kubeapi::lease::{KubeLease, LeaderState, Lease, LeaseConfig, new_identity};
 use crate::kubeapi::metrics::RequestMetrics;
 use crate::kubeapi::scrape::ScrapeReviews;
@@ -37,6 +37,8 @@ const HEALTH_PERIOD: Duration = Duration::from_secs(1);
 /// How much longer than its lease a leader may go on without renewing before it is called dead; as
 /// kube-controller-manager has it.
 const LEASE_TOLERANCE: Duration = Duration::from_secs(20);
+/// How long an API server that forbids the first request is taken for one that has just started.
+const FORBIDDEN_FOR: Duration = Duration::from_secs(10);
 
 /// Runs until SIGTERM or SIGINT (exit code 0), or until the lease is lost (1).
 ///
@@ -308,21 +310,29 @@ async fn certificates(config: &RunConfig) -> anyhow::Result<Option<Arc<Certifica
 }
 
 /// The first request: says at once what is wrong with the configuration, and waits for an API server
-/// that is not there yet.
+/// that is not there yet, or has not read its roles yet and so forbids everything.
 async fn greet(clients: &Clients) -> anyhow::Result<()> {
     let mut pause = Duration::from_millis(500);
     let mut said = String::new();
+    let mut forbidden_since = None;
     loop {
-        match clients.probe().await {
+        let error = match clients.probe().await {
             Ok(_) => return Ok(()),
-            Err(error) if !error.may_pass() => return Err(error.into()),
-            Err(error) => {
-                let message = error.to_string();
-                if message != said {
-                    tracing::warn!("{message}; trying again");
-                    said = message;
-                }
+            Err(error) => error,
+        };
+        if matches!(error, ClientError::Forbidden { .. }) {
+            // Nothing here needs its version: what else is forbidden, the streams will say.
+            if forbidden_since.get_or_insert_with(Instant::now).elapsed() >= FORBIDDEN_FOR {
+                return Ok(());
             }
+            pause = pause.min(Duration::from_secs(1));
+        } else if !error.may_pass() {
+            return Err(error.into());
+        }
+        let message = error.to_string();
+        if message != said {
+            tracing::warn!("{message}; trying again");
+            said = message;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(10));

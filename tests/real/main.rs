@@ -12,7 +12,6 @@ mod bad_input;
 mod beside_peer;
 mod command;
 mod edits;
-mod handover;
 mod harness;
 mod metrics;
 mod mirroring;

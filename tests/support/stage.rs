@@ -16,12 +16,14 @@ pub enum User {
     Controller,
     /// kube-controller-manager, with the permissions of its two EndpointSlice controllers.
     Peer,
+    /// kube-controller-manager as kubeadm runs it: it acts for each of its controllers as that one's account.
+    Manager,
     /// Known, but without any permission.
     Nobody,
 }
 
 impl User {
-    pub const ALL: [User; 4] = [User::Admin, User::Controller, User::Peer, User::Nobody];
+    pub const ALL: [User; 5] = [User::Admin, User::Controller, User::Peer, User::Manager, User::Nobody];
 
     /// The name of this user in file names and tokens.
     pub fn word(self) -> &'static str {
@@ -29,6 +31,7 @@ impl User {
             User::Admin => "admin",
             User::Controller => "controller",
             User::Peer => "peer",
+            User::Manager => "manager",
             User::Nobody => "nobody",
         }
     }

@@ -41,6 +41,11 @@ impl World {
         World { api: api.clone(), namespace: namespace.to_string() }
     }
 
+    /// A namespace that is there already.
+    pub fn of(api: &Api, namespace: &str) -> World {
+        World { api: api.clone(), namespace: namespace.to_string() }
+    }
+
     pub fn api(&self) -> &Api {
         &self.api
     }

@@ -48,8 +48,8 @@ pub async fn generate(stage: &dyn Stage, seed: u64) {
             if zone.is_empty() { node.label("node-role.kubernetes.io/control-plane", "") } else { node };
         create(api, "/api/v1/nodes", node).await;
     }
-    for number in 0..NAMESPACES {
-        World::named(api, &format!("quiet-{number}")).await;
+    for namespace in namespaces() {
+        World::named(api, &namespace).await;
     }
     let mut objects: Vec<(String, Object)> = Vec::new();
     for (kind, make) in KINDS {
@@ -68,6 +68,11 @@ pub async fn generate(stage: &dyn Stage, seed: u64) {
     quiet(api).await;
     churn(api, &mut draw).await;
     quiet(api).await;
+}
+
+/// The namespaces of the cluster.
+pub fn namespaces() -> impl Iterator<Item = String> {
+    (0..NAMESPACES).map(|number| format!("quiet-{number}"))
 }
 
 /// Names and zones; one node has no zone.

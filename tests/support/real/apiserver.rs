@@ -24,6 +24,7 @@ const TOKENS: &str = "\
 admin-token,admin,admin,system:masters
 controller-token,system:serviceaccount:kube-system:endpointslice-controller-account,controller,\"system:serviceaccounts,system:serviceaccounts:kube-system\"
 peer-token,system:serviceaccount:kube-system:endpointslice-peer,peer,\"system:serviceaccounts,system:serviceaccounts:kube-system\"
+manager-token,system:kube-controller-manager,manager,
 nobody-token,nobody,nobody,
 ";
 /// The built-in roles of the two controllers in kube-controller-manager.
@@ -75,6 +76,11 @@ impl Cluster {
 
     pub fn etcd(&self) -> &Etcd {
         &self.etcd
+    }
+
+    /// The folder of its keys, certificates and records.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub fn kubeconfig(&self, user: User) -> PathBuf {
@@ -142,7 +148,7 @@ impl Cluster {
 
     /// Removes what tests made: everything but the API server's own objects.
     pub async fn wipe(&self) {
-        const KINDS: [&str; 12] = [
+        const KINDS: [&str; 15] = [
             "pods",
             "services/specs",
             "services/endpoints",
@@ -152,6 +158,9 @@ impl Cluster {
             "events",
             "configmaps",
             "resourcequotas",
+            "deployments",
+            "replicasets",
+            "validatingwebhookconfigurations",
             "validatingadmissionpolicies",
             "validatingadmissionpolicybindings",
             "clusterrolebindings/test-",

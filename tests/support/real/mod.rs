@@ -2,6 +2,7 @@
 //!
 //! - [`exclusive`] lends a cluster to one test (it starts its own controllers there); it is wiped
 //!   before it is lent again.
+//! - [`audited`] lends one whose API server keeps a record of all writes of slices.
 //! - [`twins`] lends two, for the same history on both.
 //! - [`served`] shares one cluster on which one controller runs with default flags; tests keep to
 //!   namespaces of their own.
@@ -10,13 +11,14 @@
 //! control plane are not there; with `CI=true` that is a failure.
 
 mod apiserver;
+pub mod audit;
 mod count;
 mod etcd;
 mod pool;
 mod programs;
 
-pub use apiserver::{Cluster, RealStage, Second};
+pub use apiserver::{Cluster, RealStage, Second, apply_file};
 pub use count::this_test as counted;
 pub use etcd::Etcd;
-pub use pool::{exclusive, served, served_by_peer, served_with_controller, twins};
+pub use pool::{audited, exclusive, served, served_by_peer, served_with_controller, twins};
 pub use programs::{Programs, judge, programs};

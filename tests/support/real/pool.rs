@@ -6,7 +6,9 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::super::controller::Controller;
 use super::super::peer::Peer;
+use super::super::process::scratch;
 use super::apiserver::{Cluster, RealStage};
+use super::audit;
 use super::count;
 use super::etcd::Etcd;
 use super::programs::{Programs, programs};
@@ -14,18 +16,30 @@ use super::programs::{Programs, programs};
 /// How many clusters are lent at once; each costs about 300 MB.
 const CLUSTERS: usize = 4;
 
+/// What the API server of a lent cluster does besides the usual.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Usual,
+    /// It keeps a record of writes of slices, and finds the webhooks of a Service by its slices.
+    Audited,
+}
+
 struct Pool {
     permits: Arc<Semaphore>,
-    /// Clusters that wait for their next test, and how many were ever started.
-    waiting: Mutex<(Vec<Arc<Cluster>>, usize)>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Clusters that wait for their next test.
+#[derive(Default)]
+struct Waiting {
+    clusters: Vec<(Kind, Arc<Cluster>)>,
+    /// How many were ever started.
+    started: usize,
 }
 
 fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| Pool {
-        permits: Arc::new(Semaphore::new(CLUSTERS)),
-        waiting: Mutex::new((Vec::new(), 0)),
-    })
+    POOL.get_or_init(|| Pool { permits: Arc::new(Semaphore::new(CLUSTERS)), waiting: Mutex::default() })
 }
 
 async fn etcd(programs: &Programs) -> Arc<Etcd> {
@@ -38,7 +52,17 @@ pub async fn exclusive() -> Option<RealStage> {
     let programs = programs()?;
     count::this_test();
     let permit = pool().permits.clone().acquire_owned().await.expect("the pool stays open");
-    Some(lend(programs, permit).await)
+    Some(lend(programs, permit, Kind::Usual).await)
+}
+
+/// The same, with an API server that keeps a record of every write of slices that was asked for
+/// ([`audit::Record`]), and that calls the webhooks of a Service at an endpoint of its slices, without a
+/// kube-proxy in between.
+pub async fn audited() -> Option<RealStage> {
+    let programs = programs()?;
+    count::this_test();
+    let permit = pool().permits.clone().acquire_owned().await.expect("the pool stays open");
+    Some(lend(programs, permit, Kind::Audited).await)
 }
 
 /// Two empty clusters for this test alone.
@@ -48,7 +72,9 @@ pub async fn twins() -> Option<(RealStage, RealStage)> {
     // Both at once: two tests that hold one each would wait for ever.
     let mut permits = pool().permits.clone().acquire_many_owned(2).await.expect("the pool stays open");
     let second = permits.split(1).expect("two permits");
-    let (one, two) = futures::future::join(lend(programs, permits), lend(programs, second)).await;
+    let (one, two) =
+        futures::future::join(lend(programs, permits, Kind::Usual), lend(programs, second, Kind::Usual))
+            .await;
     Some((one, two))
 }
 
@@ -89,14 +115,30 @@ async fn start_cluster(programs: &Programs, name: &str) -> Arc<Cluster> {
     Arc::new(Cluster::start(name, etcd(programs).await, programs, &[]).await)
 }
 
-async fn lend(programs: &Programs, permit: OwnedSemaphorePermit) -> RealStage {
+async fn start_lent(programs: &Programs, number: usize, kind: Kind) -> Arc<Cluster> {
+    let name = format!("lent-{number}");
+    let flags = match kind {
+        Kind::Usual => Vec::new(),
+        Kind::Audited => {
+            let folder = scratch().join(&name);
+            std::fs::create_dir_all(&folder).expect("create the folder of the API server");
+            let mut flags = audit::flags(&folder);
+            flags.push("--enable-aggregator-routing=true".to_string());
+            flags
+        }
+    };
+    Arc::new(Cluster::start(&name, etcd(programs).await, programs, &flags).await)
+}
+
+async fn lend(programs: &Programs, permit: OwnedSemaphorePermit, kind: Kind) -> RealStage {
     let (waiting, number) = {
         let mut pool = waiting();
-        let waiting = pool.0.pop();
+        let place = pool.clusters.iter().position(|(waits, _)| *waits == kind);
+        let waiting = place.map(|place| pool.clusters.remove(place).1);
         if waiting.is_none() {
-            pool.1 += 1;
+            pool.started += 1;
         }
-        (waiting, pool.1)
+        (waiting, pool.started)
     };
     let cluster = match waiting {
         Some(cluster) => {
@@ -104,24 +146,25 @@ async fn lend(programs: &Programs, permit: OwnedSemaphorePermit) -> RealStage {
             cluster.wipe().await;
             cluster
         }
-        None => start_cluster(programs, &format!("lent-{number}")).await,
+        None => start_lent(programs, number, kind).await,
     };
-    let lent = Lent { cluster: cluster.clone(), _permit: permit };
+    let lent = Lent { cluster: cluster.clone(), kind, _permit: permit };
     RealStage::new(cluster, Some(Box::new(lent))).await
 }
 
-fn waiting() -> MutexGuard<'static, (Vec<Arc<Cluster>>, usize)> {
+fn waiting() -> MutexGuard<'static, Waiting> {
     pool().waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Gives the cluster back when the test ends, before the permit.
 struct Lent {
     cluster: Arc<Cluster>,
+    kind: Kind,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        waiting().0.push(self.cluster.clone());
+        waiting().clusters.push((self.kind, self.cluster.clone()));
     }
 }
