@@ -6,15 +6,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use tokio::time::Instant;
 
 /// The metrics of all streams: `endpointslice_watch_last_event_age_seconds`,
-/// `endpointslice_watch_restarts_total` and `endpointslice_decode_errors_total`.
+/// `endpointslice_watch_restarts_total`, `endpointslice_decode_errors_total` and
+/// `endpointslice_undecodable_objects`.
 #[derive(Clone)]
 pub struct StreamMetrics {
     restarts: IntCounterVec,
     decode_errors: IntCounterVec,
+    undecodable: IntGaugeVec,
     ages: Ages,
 }
 
@@ -49,6 +51,7 @@ pub(super) struct ResourceMetrics {
     resource: &'static str,
     restarts: IntCounterVec,
     pub(super) decode_errors: IntCounter,
+    pub(super) undecodable: IntGauge,
 }
 
 impl StreamMetrics {
@@ -68,6 +71,13 @@ impl StreamMetrics {
             Opts::new("endpointslice_decode_errors_total", "Objects that could not be decoded"),
             &["resource"],
         )?;
+        let undecodable = IntGaugeVec::new(
+            Opts::new(
+                "endpointslice_undecodable_objects",
+                "Objects whose present version cannot be decoded: the last one that could be stands for them",
+            ),
+            &["resource"],
+        )?;
         let gauge = GaugeVec::new(
             Opts::new(
                 "endpointslice_watch_last_event_age_seconds",
@@ -78,8 +88,9 @@ impl StreamMetrics {
         let ages = Ages { gauge, lives: Arc::default() };
         registry.register(Box::new(restarts.clone()))?;
         registry.register(Box::new(decode_errors.clone()))?;
+        registry.register(Box::new(undecodable.clone()))?;
         registry.register(Box::new(ages.clone()))?;
-        Ok(StreamMetrics { restarts, decode_errors, ages })
+        Ok(StreamMetrics { restarts, decode_errors, undecodable, ages })
     }
 
     /// The metrics of this stream, which gives its signs of life there.
@@ -89,6 +100,7 @@ impl StreamMetrics {
             resource,
             restarts: self.restarts.clone(),
             decode_errors: self.decode_errors.with_label_values(&[resource]),
+            undecodable: self.undecodable.with_label_values(&[resource]),
         }
     }
 }
