@@ -10,8 +10,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dashboard;
 mod fires;
 mod healthy_hour;
 mod programs;
+mod promql;
 mod promtool;
 mod rules;
