@@ -72,6 +72,11 @@ impl Controller {
         .await;
     }
 
+    /// The port of loopback on which it serves, unless the flags said another one.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection to its metrics and health server.
     pub fn http(&self) -> Api {
         Api::plain(&format!("http://127.0.0.1:{}", self.port))
