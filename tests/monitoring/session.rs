@@ -21,14 +21,16 @@ async fn picture() {
     let (Some(programs), Some(stage)) = (programs(), real::exclusive().await) else { return };
     let seconds: u64 =
         std::env::var("SESSION_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
-    let (leader, standby) = pair(&stage, &SHORT).await;
+    // Small slices, so that there are many.
+    let flags: Vec<&str> = SHORT.into_iter().chain(["--max-endpoints-per-slice=8"]).collect();
+    let (leader, standby) = pair(&stage, &flags).await;
     let mut prometheus = Prometheus::start(programs, of(&[&leader, &standby]), Rules::SHIPPED).await;
     let mut load = Load::begin(&stage, "shop", APPS).await;
     refuse(stage.api()).await;
     let began = Instant::now();
     let part = |tenths: u32| Duration::from_secs(seconds) * tenths / 10;
     let (mut first, mut second) = (Some(leader), None);
-    let mut refused = false;
+    let (mut refused, mut orphaned) = (false, false);
     for round in 0.. {
         let now = began.elapsed();
         if now > part(10) {
@@ -50,8 +52,12 @@ async fn picture() {
             && let Some(old) = first.take()
         {
             assert_eq!(old.terminate(Duration::from_secs(10)).await, 0);
-            let new = second.insert(Controller::start(&stage, &SHORT).await);
+            let new = second.insert(Controller::start(&stage, &flags).await);
             prometheus.scrape(of(&[&standby, new])).await;
+        }
+        if now > part(8) && !orphaned {
+            load.world.patch("services", "near", serde_json::json!({"spec": {"selector": null}})).await;
+            orphaned = true;
         }
         let refuse_now = now > part(6) && now < part(7);
         if refuse_now != refused {

@@ -207,29 +207,37 @@ fn latency() -> Vec<Panel> {
 }
 
 fn queues() -> Vec<Panel> {
+    let lines = |width, title, unit, description| panel(Kind::Lines, width, title, unit, description);
     vec![
-        panel(Kind::Lines, 6, "Depth", "short", "Services that wait to be synced.")
+        lines(4, "Depth", "short", "Services that wait to be synced.")
             .query("{{name}}", "sum by (name) (workqueue_depth{})"),
-        panel(
-            Kind::Lines,
+        lines(
             6,
             "Adds and retries",
             "ops",
-            "Services that were queued, and those queued for later (retries among them).",
+            "Services that were queued, and those queued for later, retries among them.",
         )
         .query("{{name}}", "sum by (name) (rate(workqueue_adds_total{}[$__rate_interval]))")
         .query("{{name}} later", "sum by (name) (rate(workqueue_retries_total{}[$__rate_interval]))"),
-        panel(Kind::Lines, 6, "Wait in the queue", "s", "How long a Service waited before it was synced.")
-            .quantiles(["p50 ({{name}})", "p99 ({{name}})"], "workqueue_queue_duration_seconds", "name"),
-        panel(
-            Kind::Lines,
-            6,
-            "Backoff and work in hand",
+        lines(6, "Wait in the queue", "s", "How long a Service waited before it was synced.").quantiles(
+            ["p50 ({{name}})", "p99 ({{name}})"],
+            "workqueue_queue_duration_seconds",
+            "name",
+        ),
+        lines(
+            4,
+            "Services in backoff",
             "short",
-            "Services whose last sync failed, and for how many seconds the longest sync has been running.",
+            "Services whose last sync failed and that are to be tried again.",
         )
-        .query("in backoff ({{loop}})", "sum by (loop) (endpointslice_services_in_backoff{})")
-        .query("longest sync, s ({{name}})", "max by (name) (workqueue_longest_running_processor_seconds{})"),
+        .query("{{loop}}", "sum by (loop) (endpointslice_services_in_backoff{})"),
+        lines(
+            4,
+            "Longest sync in hand",
+            "s",
+            "How long the longest sync that has not ended has been running.",
+        )
+        .query("{{name}}", "max by (name) (workqueue_longest_running_processor_seconds{})"),
     ]
 }
 
@@ -302,28 +310,18 @@ fn watches() -> Vec<Panel> {
 }
 
 fn process() -> Vec<Panel> {
+    let lines = |width, title, unit, description| panel(Kind::Lines, width, title, unit, description);
     vec![
-        panel(Kind::Lines, 6, "CPU", "short", "Cores that each replica uses.")
+        lines(6, "CPU", "short", "Cores that each replica uses.")
             .query("{{instance}}", "rate(process_cpu_seconds_total{}[$__rate_interval])"),
-        panel(
-            Kind::Lines,
-            6,
-            "Memory",
-            "bytes",
-            "Resident memory of each replica, and what the kept objects take of it (estimated).",
-        )
-        .query("{{instance}}", "process_resident_memory_bytes{}")
-        .query("kept objects ({{instance}})", "sum by (instance) (endpointslice_cache_bytes{})"),
-        panel(Kind::Lines, 6, "Leader", "short", "1 for the replica that holds the Lease.")
+        lines(6, "Memory", "bytes", "Resident memory of each replica; and what the kept objects take of it, of the replica that holds most.")
+            .query("{{instance}}", "process_resident_memory_bytes{}")
+            .query("kept objects (estimated)", "max(sum by (instance) (endpointslice_cache_bytes{}))"),
+        lines(4, "Leader", "short", "1 for the replica that holds the Lease.")
             .query("{{instance}}", "max by (instance) (leader_election_master_status{})"),
-        panel(
-            Kind::Lines,
-            6,
-            "Uptime and open files",
-            "short",
-            "Hours since the start of each process, and its open file descriptors.",
-        )
-        .query("hours {{instance}}", "(time() - process_start_time_seconds{}) / 3600")
-        .query("files {{instance}}", "process_open_fds{}"),
+        lines(4, "Uptime", "s", "Time since the start of each process.")
+            .query("{{instance}}", "time() - process_start_time_seconds{}"),
+        lines(4, "Open files", "short", "Open file descriptors, connections among them.")
+            .query("{{instance}}", "process_open_fds{}"),
     ]
 }
