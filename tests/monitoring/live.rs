@@ -20,11 +20,12 @@ use crate::{promql, queries as standard};
 
 pub const JOB: &str = "endpointslice-controller";
 const PEER: &str = "kube-controller-manager";
-/// A lease for tests that kill leaders.
-pub const SHORT: [&str; 3] = [
-    "--leader-elect-lease-duration=3s",
-    "--leader-elect-renew-deadline=2s",
-    "--leader-elect-retry-period=500ms",
+/// A lease for tests that kill leaders: shorter than the waits of the alerts, and long enough that
+/// a leader on a busy machine does not lose it.
+pub const LEASE: [&str; 3] = [
+    "--leader-elect-lease-duration=8s",
+    "--leader-elect-renew-deadline=6s",
+    "--leader-elect-retry-period=1s",
 ];
 /// For what takes a few evaluations, on a busy machine.
 const A_WHILE: Duration = Duration::from_secs(90);
@@ -145,7 +146,7 @@ async fn every_query_of_both_dashboards_has_data_and_names_metrics_that_are_expo
 async fn alerts_fire_on_a_real_cluster_when_they_should_and_end_when_it_is_mended() {
     let Some(programs) = programs() else { return };
     let Some(stage) = real::exclusive().await else { return };
-    let (leader, standby) = pair(&stage, &SHORT).await;
+    let (leader, standby) = pair(&stage, &LEASE).await;
     let rules = Rules { wait: Some(3), window: "15s" };
     let mut prometheus = Prometheus::start(programs, of(&[&leader, &standby]), rules).await;
     prometheus.healthy(2).await;
@@ -193,7 +194,7 @@ async fn alerts_fire_on_a_real_cluster_when_they_should_and_end_when_it_is_mende
         let here = !prometheus.query(&with_job(query, JOB)).await.is_empty();
         assert_eq!(here, query.starts_with("absent"), "{query}");
     }
-    let again = Controller::start(&stage, &SHORT).await;
+    let again = Controller::start(&stage, &LEASE).await;
     prometheus.scrape(of(&[&again])).await;
     prometheus.silent(A_WHILE).await;
     assert_eq!(prometheus.broken_rules().await, Vec::<Value>::new());
@@ -208,7 +209,7 @@ async fn only(prometheus: &Prometheus, alert: &str) {
     .await;
 }
 
-/// A minute of it with waits of 15 s. For longer: `CHURN_SECONDS=900`, and from ten minutes on the
+/// A minute of it with waits of 20 s. For longer: `CHURN_SECONDS=900`, and from ten minutes on the
 /// rules are those shipped, leases have their default durations, and the API server restarts too.
 #[tokio::test]
 async fn no_alert_fires_through_healthy_churn_while_replicas_come_and_go() {
@@ -216,8 +217,8 @@ async fn no_alert_fires_through_healthy_churn_while_replicas_come_and_go() {
     let Some(stage) = real::exclusive().await else { return };
     let seconds = std::env::var("CHURN_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let long = seconds >= 600;
-    let rules = if long { Rules::SHIPPED } else { Rules { wait: Some(15), window: "30s" } };
-    let flags: &[&str] = if long { &["--leader-elect=true"] } else { &SHORT };
+    let rules = if long { Rules::SHIPPED } else { Rules { wait: Some(20), window: "30s" } };
+    let flags: &[&str] = if long { &["--leader-elect=true"] } else { &LEASE };
 
     let (mut leader, mut standby) = pair(&stage, flags).await;
     let mut prometheus = Prometheus::start(programs, of(&[&leader, &standby]), rules).await;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::dashboard::DASHBOARD;
-use crate::live::{JOB, SHORT, of, pair};
+use crate::live::{JOB, of, pair};
 use crate::load::{Load, accept, refuse};
 use crate::programs::programs;
 use crate::server::{Prometheus, Rules};
@@ -22,7 +22,7 @@ async fn picture() {
     let seconds: u64 =
         std::env::var("SESSION_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
     // Small slices, so that there are many.
-    let flags: Vec<&str> = SHORT.into_iter().chain(["--max-endpoints-per-slice=8"]).collect();
+    let flags = ["--leader-elect=true", "--max-endpoints-per-slice=8"];
     let (leader, standby) = pair(&stage, &flags).await;
     let mut prometheus = Prometheus::start(programs, of(&[&leader, &standby]), Rules::SHIPPED).await;
     let mut load = Load::begin(&stage, "shop", APPS).await;
