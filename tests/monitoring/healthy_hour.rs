@@ -241,6 +241,24 @@ fn empty(second: usize, replicas: &mut Vec<Replica>) -> Moment {
     Moment::default()
 }
 
+/// In a quiet cluster all that is synced may be the one Service that fails: each of its syncs.
+fn one_service_fails(second: usize, replicas: &mut Vec<Replica>) -> Moment {
+    let now = empty(second, replicas);
+    if second < 300 {
+        return now;
+    }
+    // 0, 1, 3, 7, 15, 31 and 63 s after the first time, then every 48 to 60 s.
+    let failures_per_second = if second < 360 { 0.1 } else { 1.0 / 50.0 };
+    Moment { failures_per_second, in_backoff: 1.0, ..now }
+}
+
+#[test]
+fn a_single_service_that_fails_in_a_quiet_cluster_is_told_as_that_and_not_as_many() {
+    let Some(programs) = programs() else { return };
+    let alerts = ["ServicesInBackoff"];
+    test_rules(programs, "one-service", &[hour("one Service", one_service_fails, &alerts, &alerts)]);
+}
+
 #[test]
 fn no_alert_fires_in_an_hour_of_healthy_churn() {
     let Some(programs) = programs() else { return };
