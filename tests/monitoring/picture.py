@@ -176,6 +176,9 @@ def ticks(unit, top):
     if unit == "bytes":
         step = 2 ** max(0, math.ceil(math.log2(top / 4)))
         return FixedLocator([step * n for n in range(6)])
+    if unit == "s" and top > 120:
+        minutes = next(n for n in (1, 2, 5, 10, 30, 60, 1440) if top / 60 <= 4 * n)
+        return FixedLocator([60 * minutes * n for n in range(6)])
     whole = unit == "short" and top > 1
     return MaxNLocator(4, integer=whole, min_n_ticks=1 if whole else 2)
 

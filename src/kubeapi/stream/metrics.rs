@@ -20,6 +20,11 @@ pub struct StreamMetrics {
     ages: Ages,
 }
 
+/// Why a watch ended or a list was begun again: what [`Failure::reason`](super::failure::Failure::reason)
+/// says, and what is no failure.
+const REASONS: [&str; 9] =
+    ["asked", "brake", "denied", "end", "error", "expired", "old", "silent", "undecodable"];
+
 /// When each stream last gave a sign of life; the age is computed when it is asked for.
 #[derive(Clone)]
 struct Ages {
@@ -96,6 +101,10 @@ impl StreamMetrics {
     /// The metrics of this stream, which gives its signs of life there.
     pub(super) fn of(&self, resource: &'static str, life: Life) -> ResourceMetrics {
         self.ages.lives.lock().insert(resource, life);
+        // From 0 on, so that the first one is seen as an increase.
+        for reason in REASONS {
+            self.restarts.with_label_values(&[resource, reason]);
+        }
         ResourceMetrics {
             resource,
             restarts: self.restarts.clone(),
@@ -108,6 +117,7 @@ impl StreamMetrics {
 impl ResourceMetrics {
     /// Counts a restart.
     pub(super) fn restarted(&self, reason: &str) {
+        debug_assert!(REASONS.contains(&reason), "{reason}");
         self.restarts.with_label_values(&[self.resource, reason]).inc();
     }
 }
@@ -122,5 +132,25 @@ impl Collector for Ages {
             self.gauge.with_label_values(&[resource]).set(life.last().elapsed().as_secs_f64());
         }
         self.gauge.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restarts_are_at_0_for_every_reason_before_the_first() {
+        let registry = Registry::new();
+        let metrics = StreamMetrics::new(&registry).unwrap().of("pods", Life::new());
+        let sums = || {
+            let families = registry.gather();
+            let family = families.iter().find(|f| f.name() == "endpointslice_watch_restarts_total").unwrap();
+            let values: Vec<f64> = family.get_metric().iter().map(|m| m.get_counter().get_value()).collect();
+            (values.len(), values.iter().sum::<f64>())
+        };
+        assert_eq!(sums(), (REASONS.len(), 0.0));
+        metrics.restarted("silent");
+        assert_eq!(sums(), (REASONS.len(), 1.0));
     }
 }

@@ -300,7 +300,7 @@ fn watches() -> Vec<Panel> {
         panel(Kind::Lines, 6, "Sign of life", "s", "Seconds since the last sign of life on the stream of each resource, of the replica that hears least.")
             .query("{{resource}}", "max by (resource) (endpointslice_watch_last_event_age_seconds{})"),
         panel(Kind::Stack, 6, "Watches begun again", "ops", "Watches that ended and lists that were begun again, by the reason. \"end\" and \"silent\" are ordinary.")
-            .query("{{reason}}", "sum by (reason) (rate(endpointslice_watch_restarts_total{}[$__rate_interval]))"),
+            .query("{{reason}}", "sum by (reason) (rate(endpointslice_watch_restarts_total{}[$__rate_interval])) > 0 or vector(0)"),
         panel(Kind::Lines, 6, "Objects held", "short", "Objects in memory, of the replica that holds most.")
             .query("{{resource}}", "max by (resource) (endpointslice_cache_objects{})"),
         panel(Kind::Lines, 6, "Left out", "short", "Objects that cannot be decoded now, and addresses refused within the last hour, because the API server would refuse them.")
