@@ -98,9 +98,10 @@ impl Load {
     /// A round of everything, for loads that go on and on.
     pub async fn churn(&mut self, round: usize) {
         let apps: Vec<String> = self.apps.keys().filter(|app| app.starts_with("web-")).cloned().collect();
-        let app = &apps[round % apps.len()];
+        // Each app has every kind in turn.
+        let app = &apps[round / 4 % apps.len()];
         match round % 4 {
-            0 => self.scale(app, 2 + round % 7).await,
+            0 => self.scale(app, 2 + round / 4 % 7).await,
             1 => self.flap(app).await,
             2 => self.roll(app, Duration::from_millis(20)).await,
             _ => self.mirror(1 + round % 9).await,
