@@ -64,9 +64,18 @@ pub struct LoopMetrics {
     removed: Histogram,
     changes: [IntCounter; 3],
     change_to_write: Histogram,
+    failures: IntCounter,
     refused: [IntCounter; Refusals::ALL.len()],
     shares: LoopShares,
     own: OfOneLoop,
+}
+
+// The families in which each loop has a label of its own.
+struct Shared<'a> {
+    state: &'a SyncState,
+    change_to_write: HistogramVec,
+    failures: IntCounterVec,
+    refused: IntCounterVec,
 }
 
 // What only one of the two loops has.
@@ -116,6 +125,14 @@ impl ControlMetrics {
             &["loop"],
         )?;
         registry.register(Box::new(change_to_write.clone()))?;
+        let failures = IntCounterVec::new(
+            Opts::new(
+                "endpointslice_sync_failures_total",
+                "Syncs after which something was left to write, and that are tried again",
+            ),
+            &["loop"],
+        )?;
+        registry.register(Box::new(failures.clone()))?;
         let refused = IntCounterVec::new(
             Opts::new(
                 "endpointslice_addresses_refused_total",
@@ -129,8 +146,9 @@ impl ControlMetrics {
             registry.register(Box::new(family.clone()))?;
             Ok(family)
         };
-        let selector = LoopMetrics::new(registry, Loop::Selector, &state, &change_to_write, &refused)?;
-        let mirroring = LoopMetrics::new(registry, Loop::Mirroring, &state, &change_to_write, &refused)?;
+        let shared = Shared { state: &state, change_to_write, failures, refused };
+        let selector = LoopMetrics::new(registry, Loop::Selector, &shared)?;
+        let mirroring = LoopMetrics::new(registry, Loop::Mirroring, &shared)?;
         Ok(ControlMetrics {
             selector,
             mirroring,
@@ -191,13 +209,7 @@ pub fn queue_name(which: Loop) -> &'static str {
 }
 
 impl LoopMetrics {
-    fn new(
-        registry: &Registry,
-        which: Loop,
-        state: &SyncState,
-        change_to_write: &HistogramVec,
-        refused: &IntCounterVec,
-    ) -> Result<LoopMetrics> {
+    fn new(registry: &Registry, which: Loop, shared: &Shared<'_>) -> Result<LoopMetrics> {
         let names = Names::of(which);
         let added = names.counts(registry, "endpoints_added_per_sync", "Endpoints added in one sync")?;
         let removed =
@@ -233,9 +245,10 @@ impl LoopMetrics {
             removed,
             changes: [Operation::Create, Operation::Update, Operation::Delete]
                 .map(|operation| changes.with_label_values(&[operation.as_str()])),
-            change_to_write: change_to_write.with_label_values(&[which.as_str()]),
-            refused: Refusals::ALL.map(|refusal| refused.with_label_values(&[refusal.as_str()])),
-            shares: state.of(which),
+            change_to_write: shared.change_to_write.with_label_values(&[which.as_str()]),
+            failures: shared.failures.with_label_values(&[which.as_str()]),
+            refused: Refusals::ALL.map(|refusal| shared.refused.with_label_values(&[refusal.as_str()])),
+            shares: shared.state.of(which),
             own,
         })
     }
@@ -292,6 +305,12 @@ impl LoopMetrics {
             OfOneLoop::Selector { syncs, .. } => syncs[result as usize].inc(),
             OfOneLoop::Mirroring { duration, .. } => duration.observe(took.as_secs_f64()),
         }
+    }
+
+    /// A sync left something to write and is to be tried again. Unlike the result `error`, which
+    /// kube-controller-manager counts for one loop only, and for Pods on unknown Nodes too.
+    pub fn failed(&self) {
+        self.failures.inc();
     }
 
     /// A change led to an acknowledged write after so long.

@@ -79,9 +79,13 @@ fn finish(controller: &Controller, which: Loop, key: &Key, ended: Ended) {
         Ended::Stale => queue.add(key.clone(), Priority::Live),
         Ended::Failed(message) => {
             tracing::debug!(loop_ = which.as_str(), %key, message, "the sync failed and is tried again");
+            controller.metrics.of(which).failed();
             let _ = queue.retry(key);
         }
-        Ended::Throttled(after) => queue.retry_after(key, after),
+        Ended::Throttled(after) => {
+            controller.metrics.of(which).failed();
+            queue.retry_after(key, after);
+        }
         // The process is about to end; the next leader starts with every key.
         Ended::Fenced => {}
     }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use endpointslice_controller::control::write::WriteError;
 use endpointslice_controller::model::*;
 use endpointslice_controller::plan::Operation;
 use endpointslice_controller::view::Change;
 
+use crate::api::Fault;
 use crate::build::{service, uid};
 use crate::world::{World, meta, world};
 
@@ -86,4 +88,18 @@ async fn a_service_that_gets_a_selector_is_mirrored_no_more() {
     world.settle().await;
     let managers: Vec<_> = world.api.slices().iter().map(|slice| slice.managed_by()).collect();
     assert_eq!(managers, [Some(Loop::Selector)]);
+}
+
+/// kube-controller-manager counts failed syncs of the other loop only.
+#[tokio::test(start_paused = true)]
+async fn a_failed_sync_of_the_mirroring_loop_is_counted_too() {
+    let world = world();
+    let refused = WriteError::Refused { code: 500, reason: "InternalError".into(), message: "no".into() };
+    world.api.fail(Operation::Create, 3, Fault::Refuse(refused));
+    world.service(by_hand());
+    world.endpoints(endpoints(&["10.1.0.1"]));
+    world.settle().await;
+    assert_eq!(world.addresses("web"), ["10.1.0.1"]);
+    assert_eq!(world.metric("endpointslice_sync_failures_total", &[("loop", "mirroring")]), 3.0);
+    assert_eq!(world.metric("endpointslice_sync_failures_total", &[("loop", "selector")]), 0.0);
 }

@@ -114,6 +114,7 @@ async fn a_failed_write_is_retried_for_ever_with_backoff_up_to_a_minute() {
     assert_eq!(world.api.writes(), 41);
     assert!(began.elapsed() > Duration::from_secs(30 * 50), "{:?}", began.elapsed());
     assert_eq!(world.metric("endpoint_slice_controller_syncs", &[("result", "error")]), 40.0);
+    assert_eq!(world.metric("endpointslice_sync_failures_total", &[("loop", "selector")]), 40.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,6 +296,8 @@ async fn a_pod_on_a_node_that_is_unknown_is_published_when_the_node_appears() {
     world.settle().await;
     assert_eq!(world.addresses("web"), ips([1]));
     assert_eq!(world.metric("endpoint_slice_controller_syncs", &[("result", "error")]).min(1.0), 1.0);
+    // Nothing is left to write before the Node comes, so there is nothing for an operator to do.
+    assert_eq!(world.metric("endpointslice_sync_failures_total", &[]), 0.0);
     let writes = world.api.writes();
     let node = crate::build::node("later", Some("zone-z"));
     world.controller.node(Change::Upserted(crate::world::meta(&node.key, &node.uid, 9), node));

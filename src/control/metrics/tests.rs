@@ -185,13 +185,14 @@ fn gauges_of_sync_state_exist_only_while_leading() {
 }
 
 #[test]
-fn refused_addresses_and_caches_are_counted_by_label() {
+fn refused_addresses_failures_and_caches_are_counted_by_label() {
     let page = Page::new();
     let figures = Figures { refused: vec![(Refusal::Loopback, 2), (Refusal::Unparsable, 1)], ..dual() };
     page.metrics.of(Loop::Selector).observe_sync(&Key::new("ns", "a"), &figures);
     page.metrics.of(Loop::Mirroring).observe_sync(&Key::new("ns", "a"), &figures);
     page.metrics.set_cache("pods", 10, 4096);
     page.metrics.of(Loop::Selector).change_written(Duration::from_millis(20));
+    page.metrics.of(Loop::Mirroring).failed();
     for (series, value) in [
         ("endpointslice_addresses_refused_total{reason=\"loopback\"}", 4.0),
         ("endpointslice_addresses_refused_total{reason=\"zoned\"}", 0.0),
@@ -199,6 +200,8 @@ fn refused_addresses_and_caches_are_counted_by_label() {
         ("endpointslice_cache_bytes{resource=\"pods\"}", 4096.0),
         ("endpointslice_change_to_write_seconds_count{loop=\"selector\"}", 1.0),
         ("endpointslice_change_to_write_seconds_count{loop=\"mirroring\"}", 0.0),
+        ("endpointslice_sync_failures_total{loop=\"selector\"}", 0.0),
+        ("endpointslice_sync_failures_total{loop=\"mirroring\"}", 1.0),
     ] {
         assert_eq!(page.value(series), Some(value), "{series}");
     }

@@ -75,14 +75,15 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         metrics: &StreamMetrics,
     ) -> (Stream<D, S>, StreamHandle) {
         let shared = Arc::new(Shared::new());
+        let metrics = metrics.of(config.resource, shared.life.clone());
         let stream = Stream {
             transport,
             decoder,
             sink,
             asked: shared.asked.subscribe(),
-            metrics: metrics.of(config.resource, shared.life.clone()),
             told: Told::new(config.resource, &config.path),
-            undecodable: Undecodable::default(),
+            undecodable: Undecodable::new(metrics.undecodable.clone()),
+            metrics,
             unknown_told: false,
             streaming: config.list_mode == ListMode::Streaming,
             shown: 0,

@@ -42,8 +42,11 @@ async fn pitfall_4_one_bad_object_never_hides_the_others() {
     assert!(relist.at - asked >= Duration::from_secs(55), "lists follow each other too fast");
     relist.answer(200, list(20, &[object("a", 14, "bad"), object("b", 12, "w"), object("c", 15, "bad")]));
     let watch = stage.server.watch_at(20).await.accept();
+    let now = |stage: &Stage| stage.metric("endpointslice_undecodable_objects", None);
+    assert_eq!(now(&stage), 2.0);
     watch.send(event("MODIFIED", &object("a", 21, "good")));
     let shown = stage.rows.until_log("upserted a 21").await;
+    assert_eq!(now(&stage), 1.0, "the errors stay counted, the object is fine again");
     assert_eq!(shown.rows["a"], (21, "good".into()));
     assert!(!shown.rows.contains_key("c"));
     assert_eq!(stage.metric("endpointslice_decode_errors_total", None), 6.0);
