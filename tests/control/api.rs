@@ -34,6 +34,13 @@ pub struct Scripted {
     pub fault: Fault,
 }
 
+/// One slice as it stood before and as it stands after.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub before: Option<Slice>,
+    pub after: Option<Slice>,
+}
+
 #[derive(Default)]
 pub struct State {
     pub version: Version,
@@ -42,8 +49,10 @@ pub struct State {
     pub endpoints: BTreeMap<Key, Endpoints>,
     /// Every write that arrived, refused ones too.
     pub log: Vec<(Operation, Key)>,
-    /// Every write that was stored.
+    /// Every write of the controller that was stored.
     pub stored: usize,
+    /// What became of slices, by whose hand ever, in order.
+    pub history: Vec<Stored>,
     pub reads: usize,
     pub faults: VecDeque<Scripted>,
     /// Slice events that the stream has not delivered yet.
@@ -51,6 +60,16 @@ pub struct State {
     /// Whether events wait for [`Api::deliver`].
     pub hold: bool,
     uids: u32,
+}
+
+impl State {
+    fn store(&mut self, key: &Key, after: Option<Slice>) {
+        let before = match &after {
+            Some(slice) => self.slices.insert(key.clone(), slice.clone()),
+            None => self.slices.remove(key),
+        };
+        self.history.push(Stored { before, after });
+    }
 }
 
 /// The server; cheap to share.
@@ -104,16 +123,17 @@ impl Api {
     pub fn edit(&self, key: &Key, edit: impl FnOnce(Slice) -> Option<Slice>) {
         {
             let mut state = self.state.lock();
-            let old = state.slices.remove(key).expect("the slice is there");
+            let old = state.slices.get(key).cloned().expect("the slice is there");
             state.version += 1;
             let version = state.version;
             match edit(old.clone()) {
                 Some(mut new) => {
                     new.version = version;
                     state.pending.push_back(upserted(&new));
-                    state.slices.insert(key.clone(), new);
+                    state.store(key, Some(new));
                 }
                 None => {
+                    state.store(key, None);
                     state.pending.push_back(Change::Deleted(Meta { key: key.clone(), uid: old.uid, version }))
                 }
             }
@@ -130,7 +150,7 @@ impl Api {
             slice.version = state.version;
             slice.uid = Uid::new(&format!("uid-{}", state.uids));
             state.pending.push_back(upserted(&slice));
-            state.slices.insert(slice.key.clone(), slice.clone());
+            state.store(&slice.key, Some(slice.clone()));
         }
         self.deliver_unless_held();
         slice
@@ -199,7 +219,7 @@ impl Writer for Api {
                 stored.uid = Uid::new(&format!("uid-{}", state.uids));
                 stored.version = state.version;
                 state.pending.push_back(upserted(&stored));
-                state.slices.insert(stored.key.clone(), stored.clone());
+                state.store(&slice.key, Some(stored.clone()));
                 Ok(Some(stored))
             })
             .map(|stored| stored.expect("a create stores"))
@@ -216,7 +236,7 @@ impl Writer for Api {
                 let mut stored = slice.clone();
                 stored.version = state.version;
                 state.pending.push_back(upserted(&stored));
-                state.slices.insert(stored.key.clone(), stored.clone());
+                state.store(&slice.key, Some(stored.clone()));
                 Ok(Some(stored))
             })
             .map(|stored| stored.expect("an update stores"))
@@ -235,10 +255,10 @@ impl Writer for Api {
                     stored.deleting = true;
                     stored.version = state.version;
                     state.pending.push_back(upserted(&stored));
-                    state.slices.insert(stored.key.clone(), stored.clone());
+                    state.store(&slice.key, Some(stored.clone()));
                     return Ok(Some(stored));
                 }
-                state.slices.remove(&slice.key);
+                state.store(&slice.key, None);
                 let meta = Meta { key: slice.key.clone(), uid: slice.uid.clone(), version: state.version };
                 state.pending.push_back(Change::Deleted(meta));
                 Ok(None)

@@ -7,7 +7,10 @@
 mod build;
 
 mod api;
+mod issues;
 mod mirroring;
+mod mirroring_issues;
 mod random;
+mod restarts;
 mod selector;
 mod world;

@@ -15,7 +15,7 @@ use crate::api::{Api, Fault};
 use crate::build::{pod, pods, service};
 use crate::world::{config, not_started, world, world_with};
 
-fn ips(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+pub fn ips(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     let mut all: Vec<String> = numbers.into_iter().map(crate::build::ipv4).collect();
     all.sort();
     all
