@@ -7,6 +7,7 @@
 mod build;
 
 mod api;
+mod consumers;
 mod issues;
 mod mirroring;
 mod mirroring_issues;
