@@ -30,6 +30,8 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Scripted {
     pub operation: Option<Operation>,
+    /// Only in this namespace.
+    pub namespace: Option<String>,
     pub times: usize,
     pub fault: Fault,
 }
@@ -101,7 +103,15 @@ impl Api {
     }
 
     pub fn fail(&self, operation: impl Into<Option<Operation>>, times: usize, fault: Fault) {
-        self.state.lock().faults.push_back(Scripted { operation: operation.into(), times, fault });
+        let scripted = Scripted { operation: operation.into(), namespace: None, times, fault };
+        self.state.lock().faults.push_back(scripted);
+    }
+
+    /// Every write in this namespace fails.
+    pub fn fail_in(&self, namespace: &str, fault: Fault) {
+        let namespace = Some(namespace.to_owned());
+        let scripted = Scripted { operation: None, namespace, times: usize::MAX, fault };
+        self.state.lock().faults.push_back(scripted);
     }
 
     /// The next version, as any write anywhere takes one.
@@ -165,10 +175,10 @@ impl Api {
         let answer = {
             let mut state = self.state.lock();
             state.log.push((operation, key.clone()));
-            let at = state
-                .faults
-                .iter()
-                .position(|scripted| scripted.operation.is_none_or(|wanted| wanted == operation));
+            let at = state.faults.iter().position(|scripted| {
+                scripted.operation.is_none_or(|wanted| wanted == operation)
+                    && scripted.namespace.as_ref().is_none_or(|wanted| *wanted == *key.namespace)
+            });
             let fault = at.map(|at| {
                 state.faults[at].times -= 1;
                 let fault = state.faults[at].fault.clone();

@@ -287,7 +287,11 @@ async fn issue_134739_one_pod_event_is_one_sync_however_many_services_there_are(
     assert_eq!((syncs() - before, world.api.writes() - writes), (1.0, 1));
     world.pod(Pod { labels: Labels::new([("app", "nobody"), ("tier", "x")]), ..pod(2) });
     sleep(Duration::from_secs(5)).await;
-    assert_eq!((syncs() - before, world.api.writes() - writes), (1.0, 1), "who is selected by nobody wakes nobody");
+    assert_eq!(
+        (syncs() - before, world.api.writes() - writes),
+        (1.0, 1),
+        "who is selected by nobody wakes nobody"
+    );
 }
 
 /// Upstream two delays were used, each in some places. Here: what changes a Service is answered at
@@ -327,6 +331,40 @@ async fn issue_116011_each_kind_of_change_waits_as_long_as_the_flags_say() {
         world.api.edit(&slice.key, |slice| Some(Slice { endpoints: Vec::new(), ..slice }));
         assert_eq!(waited(&world).await, batch, "a mirrored slice, {batch:?}");
     }
+}
+
+/// A tenant whose every write is refused, and who changes without end, beside one that is well: no
+/// worker waits for the first, however many Services he has.
+#[tokio::test(start_paused = true)]
+async fn one_tenant_whose_services_all_fail_does_not_hold_up_another() {
+    let mut one_worker = config();
+    one_worker.workers = 1;
+    let world = world_with(Arc::new(Api::default()), one_worker);
+    let refused = WriteError::Refused { code: 403, reason: "Forbidden".into(), message: "quota".into() };
+    world.api.fail_in("bad", Fault::Refuse(refused));
+    for n in 0..100 {
+        let key = Key::new("bad", format!("service-{n}"));
+        world.service(Service { key, uid: Uid::new(&format!("bad-{n}")), ..service() });
+    }
+    for n in 0..50 {
+        world.pod(Pod { key: Key::new("bad", format!("pod-{n}")), ..pod(1000 + n) });
+    }
+    world.service(service());
+    sleep(Duration::from_secs(300)).await;
+    for round in 0..4 {
+        for n in 0..50 {
+            let key = Key::new("bad", format!("pod-{n}"));
+            world.pod(Pod { key, ready: round % 2 == 0, ..pod(1000 + n) });
+        }
+        world.pod(pod(round));
+        let began = Instant::now();
+        while !world.addresses("web").contains(&crate::build::ipv4(round)) {
+            assert!(began.elapsed() < Duration::from_secs(1), "round {round}");
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let failed = world.api.state.lock().log.iter().filter(|(_, key)| *key.namespace == *"bad").count();
+    assert!(failed > 100 && world.syncs("error") > 100.0, "the others did fail: {failed}");
 }
 
 /// How long it takes until the next write, to the tenth of a second.

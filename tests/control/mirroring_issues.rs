@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use endpointslice_controller::model::labels::{ENDPOINTS_MANAGED_BY, LAST_APPLIED, SERVICE_NAME, TRIGGER_TIME};
+use endpointslice_controller::model::labels::{
+    ENDPOINTS_MANAGED_BY, LAST_APPLIED, SERVICE_NAME, TRIGGER_TIME,
+};
 use endpointslice_controller::model::*;
 use endpointslice_controller::plan::Operation;
 use tokio::time::sleep;
@@ -51,7 +53,8 @@ async fn issue_124131_a_mirrored_slice_that_somebody_edits_is_repaired() {
         }),
         ("the Service's name", |slice| {
             let others = slice.labels.iter().filter(|(key, _)| key != SERVICE_NAME).cloned();
-            slice.labels = Labels::new(others.chain([(SERVICE_NAME.into(), "other".into())]).collect::<Vec<_>>());
+            slice.labels =
+                Labels::new(others.chain([(SERVICE_NAME.into(), "other".into())]).collect::<Vec<_>>());
         }),
     ];
     for (what, edit) in edits {
@@ -62,7 +65,8 @@ async fn issue_124131_a_mirrored_slice_that_somebody_edits_is_repaired() {
         world.settle().await;
         let slices = world.api.slices();
         assert_eq!(slices.len(), 1, "{what}");
-        let versionless = |slice: &Slice| (slice.labels.clone(), slice.ports.clone(), slice.endpoints.clone());
+        let versionless =
+            |slice: &Slice| (slice.labels.clone(), slice.ports.clone(), slice.endpoints.clone());
         assert_eq!(versionless(&slices[0]), versionless(&right), "{what}");
         if what == "the Service's name" {
             break;

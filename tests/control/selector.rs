@@ -72,7 +72,7 @@ async fn issue_141592_a_service_that_is_recreated_quickly_gets_its_slices() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slices_of_an_earlier_service_of_the_name_go_after_the_new_ones_came() {
+async fn issue_94720_slices_of_an_earlier_service_of_the_name_go_after_the_new_ones_came() {
     let world = world();
     pods(0..3).into_iter().for_each(|pod| world.pod(pod));
     world.service(service());
@@ -270,7 +270,7 @@ async fn nothing_is_written_before_the_start_or_while_a_loop_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_within_the_batch_period_are_one_write() {
+async fn issue_88745_changes_within_the_batch_period_are_one_write() {
     let mut config = config();
     config.batch_period = Duration::from_millis(500);
     let world = world_with(Arc::new(Api::default()), config);
@@ -287,7 +287,7 @@ async fn changes_within_the_batch_period_are_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_on_a_node_that_is_unknown_is_published_when_the_node_appears() {
+async fn issue_107927_a_pod_on_a_node_that_is_unknown_is_published_when_the_node_appears() {
     let world = world();
     world.service(service());
     world.pod(pod(1));

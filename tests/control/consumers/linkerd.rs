@@ -60,7 +60,10 @@ async fn linkerd_loses_no_address_when_the_ports_of_all_change() {
     for ports in [
         vec![service_port("", 80, TargetPort::Number(9090))],
         vec![service_port("web", 80, TargetPort::Number(9090))],
-        vec![service_port("web", 80, TargetPort::Number(9090)), service_port("more", 81, TargetPort::Number(1))],
+        vec![
+            service_port("web", 80, TargetPort::Number(9090)),
+            service_port("more", 81, TargetPort::Number(1)),
+        ],
     ] {
         let before = world.api.writes();
         world.service(Service { ports, ..service() });

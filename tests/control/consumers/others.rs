@@ -165,9 +165,8 @@ async fn trigger_time_is_that_of_the_change_which_a_write_answers() {
         let slice = world.slices("web").remove(0);
         slice.annotations.get(labels::TRIGGER_TIME).map(|text| Time::parse(text).unwrap())
     };
-    let changed = |n: usize, ready: bool, at: i64| {
-        Pod { ready, ready_since: Some(Time::from_secs(at)), ..pod(n) }
-    };
+    let changed =
+        |n: usize, ready: bool, at: i64| Pod { ready, ready_since: Some(Time::from_secs(at)), ..pod(n) };
     assert_eq!(stamp(&world), service().created, "a new Service: since when it waits");
     world.pod(changed(1, false, 9000));
     world.settle().await;
