@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -61,6 +62,8 @@ pub struct State {
     pub pending: VecDeque<Change<Slice>>,
     /// Whether events wait for [`Api::deliver`].
     pub hold: bool,
+    /// The next write is answered this much later than it is stored and shown.
+    pub late: Option<Duration>,
     uids: u32,
 }
 
@@ -166,6 +169,19 @@ impl Api {
         slice
     }
 
+    async fn answer(
+        &self,
+        operation: Operation,
+        key: &Key,
+        store: impl FnOnce(&mut State) -> Result<Option<Slice>, WriteError>,
+    ) -> Result<Option<Slice>, WriteError> {
+        tokio::task::yield_now().await;
+        let answer = self.write(operation, key, store);
+        let late = self.state.lock().late.take();
+        tokio::time::sleep(late.unwrap_or_default()).await;
+        answer
+    }
+
     fn write(
         &self,
         operation: Operation,
@@ -217,8 +233,7 @@ fn current<'a>(state: &'a State, slice: &Slice) -> Result<&'a Slice, WriteError>
 impl Writer for Api {
     fn create<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Slice, WriteError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            self.write(Operation::Create, &slice.key, |state| {
+            self.answer(Operation::Create, &slice.key, |state| {
                 if state.slices.contains_key(&slice.key) {
                     return Err(WriteError::AlreadyExists);
                 }
@@ -232,14 +247,14 @@ impl Writer for Api {
                 state.store(&slice.key, Some(stored.clone()));
                 Ok(Some(stored))
             })
+            .await
             .map(|stored| stored.expect("a create stores"))
         })
     }
 
     fn update<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Slice, WriteError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            self.write(Operation::Update, &slice.key, |state| {
+            self.answer(Operation::Update, &slice.key, |state| {
                 current(state, slice)?;
                 state.version += 1;
                 state.stored += 1;
@@ -249,14 +264,14 @@ impl Writer for Api {
                 state.store(&slice.key, Some(stored.clone()));
                 Ok(Some(stored))
             })
+            .await
             .map(|stored| stored.expect("an update stores"))
         })
     }
 
     fn delete<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Deleted, WriteError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            let stored = self.write(Operation::Delete, &slice.key, |state| {
+            let stored = self.answer(Operation::Delete, &slice.key, |state| {
                 let held = current(state, slice)?.clone();
                 state.version += 1;
                 state.stored += 1;
@@ -272,7 +287,8 @@ impl Writer for Api {
                 let meta = Meta { key: slice.key.clone(), uid: slice.uid.clone(), version: state.version };
                 state.pending.push_back(Change::Deleted(meta));
                 Ok(None)
-            })?;
+            });
+            let stored = stored.await?;
             Ok(stored.map_or(Deleted::Gone, |slice| Deleted::Terminating(Box::new(slice))))
         })
     }

@@ -122,6 +122,9 @@ async fn issues_98116_and_102731_metadata_is_mirrored_alone_and_never_what_is_ku
     edit(&[("team", "a")], &[]);
     world.settle().await;
     assert!(world.slices("web")[0].labels.has("team", "a"));
+    edit(&[("team", "a")], &[("idled", "yes")]);
+    world.settle().await;
+    assert!(world.slices("web")[0].annotations.has("idled", "yes"));
     edit(&[], &[("idled", "yes")]);
     world.settle().await;
     let slice = world.slices("web").remove(0);
@@ -171,9 +174,11 @@ async fn issue_141304_a_delete_of_a_mirrored_slice_that_finds_nothing_is_a_succe
     let slice = world.slices("web").remove(0);
     world.api.state.lock().hold = true;
     world.api.edit(&slice.key, |_| None);
-    let writes = world.api.writes();
+    let syncs = || world.metric("endpoint_slice_mirroring_controller_endpoints_sync_duration", &[]);
+    let (writes, before) = (world.api.writes(), syncs());
     world.no_endpoints(&endpoints(&[]));
     sleep(Duration::from_secs(120)).await;
+    assert_eq!(syncs() - before, 1.0, "done at the first try");
     let log = world.api.state.lock().log[writes..].to_vec();
     assert_eq!(log, [(Operation::Delete, slice.key)], "sent once, met nothing, not sent again");
     assert_eq!(*world.events.0.lock(), Vec::<String>::new());

@@ -59,9 +59,16 @@ async fn issue_141592_a_service_that_is_recreated_quickly_gets_its_slices() {
         let uid = Uid::new(&format!("service-{round}"));
         let service = Service { uid, ..service() };
         world.service(service.clone());
+        if round % 2 == 0 {
+            // Long enough for a sync.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         if round < 4 {
             // Its slices are collected some time later, or not before the next round.
             world.no_service(&service);
+        }
+        if round % 3 == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     world.settle().await;

@@ -187,7 +187,7 @@ impl World {
         all
     }
 
-    /// The value of a metric with these labels; 0 when it is not there.
+    /// The value of a metric with these labels, the count of a histogram; 0 when it is not there.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let wanted: BTreeSet<(String, String)> =
             labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -199,7 +199,8 @@ impl World {
                 let has: BTreeSet<(String, String)> =
                     metric.get_label().iter().map(|l| (l.name().to_owned(), l.value().to_owned())).collect();
                 if wanted.is_subset(&has) {
-                    return metric.get_counter().get_value() + metric.get_gauge().get_value();
+                    let observed = metric.get_histogram().get_sample_count() as f64;
+                    return metric.get_counter().get_value() + metric.get_gauge().get_value() + observed;
                 }
             }
         }

@@ -125,8 +125,10 @@ fn issue_98116_labels_and_annotations_that_change_alone_follow_and_foreign_ones_
     let stands = || slice("a", HTTP, &["10.0.0.1"]);
     let mut wanted = http(&["10.0.0.1"]);
     wanted.labels = Labels::new([("app", "web")]);
+    let (_, labelled) = assert_one_update(vec![stands()], wanted.clone());
+    assert!(labelled.labels.has("app", "web"));
     wanted.annotations = Labels::new([("x", "y")]);
-    let (_, now) = assert_one_update(vec![stands()], wanted);
+    let (_, now) = assert_one_update(vec![labelled], wanted);
     assert!(now.labels.has("app", "web") && now.annotations.has("x", "y"));
 
     let (_, back) = assert_one_update(vec![now], http(&["10.0.0.1"]));
