@@ -25,12 +25,13 @@ pub struct Played {
 }
 
 /// Plays the history of this seed with this many Pods, of which the first half is never touched.
+#[allow(clippy::print_stdout)] // shown when a test fails
 pub async fn play(seed: u64, count: usize, service: Service) -> Played {
     println!("history of seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let world = world();
     world.node(node("n2", Some("zone-b")));
-    let on = |n: usize| Pod { node: Some(if n % 2 == 0 { "n1" } else { "n2" }.into()), ..pod(n) };
+    let on = |n: usize| Pod { node: Some(if n.is_multiple_of(2) { "n1" } else { "n2" }.into()), ..pod(n) };
     let mut pods: BTreeMap<usize, Pod> = (0..count).map(|n| (n, on(n))).collect();
     pods.values().for_each(|pod| world.pod(pod.clone()));
     world.service(service.clone());

@@ -34,11 +34,11 @@ impl Consumer for KubeProxy {
     fn see(&mut self, before: Option<&Value>, after: Option<&Value>) {
         // A watch by label selector: what bears the label is not there.
         let shown = after.filter(|slice| label(slice, HEADLESS).is_none());
-        for port in shown.iter().flat_map(|slice| list(slice, "ports")) {
-            let named = port.get("name").is_some_and(Value::is_string);
-            if !named || port["port"].as_i64().unwrap_or(0) == 0 {
-                self.ignored.push(format!("{port} of {}", super::name(shown.unwrap())));
-            }
+        if let Some(slice) = shown {
+            let useless =
+                |port: &&Value| !port["name"].is_string() || port["port"].as_i64().unwrap_or(0) == 0;
+            let ports = list(slice, "ports").iter().filter(useless);
+            self.ignored.extend(ports.map(|port| format!("{port} of {}", super::name(slice))));
         }
         self.standing.see(before, shown);
     }
@@ -97,7 +97,7 @@ fn after(history: &[Stored]) -> KubeProxy {
 /// Merged over all slices, an address that is ready all the time is sent traffic to all the time.
 #[tokio::test(start_paused = true)]
 async fn kube_proxy_never_misses_an_address_that_stays_ready() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         let Played { history, first_rest, constant, .. } = play(seed, 160, service()).await;
         let mut proxy = KubeProxy::default();
         replay(&history, &mut proxy, |proxy, number| {
@@ -207,8 +207,8 @@ async fn kube_proxy_negative_control_a_delete_before_the_create_loses_addresses(
     world.settle().await;
     let slice = world.slices("web").remove(0);
     let moved = Slice { key: Key::new("ns", "web-other"), ..slice.clone() };
-    let gone = Stored { before: Some(slice.clone()), after: None };
     let made = Stored { before: None, after: Some(moved) };
+    let gone = Stored { before: Some(slice), after: None };
     let lost = |order: [&Stored; 2]| {
         let mut history = world.api.state.lock().history.clone();
         history.extend(order.into_iter().cloned());
