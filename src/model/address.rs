@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_addresses_are_those_of_the_api_server() {
+    fn cve_2021_25737_refused_addresses_are_those_of_the_api_server() {
         for (text, expected) in [
             ("0.0.0.0", Some(Refusal::Unspecified)),
             ("::", Some(Refusal::Unspecified)),

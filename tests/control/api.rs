@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -30,8 +31,17 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Scripted {
     pub operation: Option<Operation>,
+    /// Only in this namespace.
+    pub namespace: Option<String>,
     pub times: usize,
     pub fault: Fault,
+}
+
+/// One slice as it stood before and as it stands after.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub before: Option<Slice>,
+    pub after: Option<Slice>,
 }
 
 #[derive(Default)]
@@ -42,15 +52,29 @@ pub struct State {
     pub endpoints: BTreeMap<Key, Endpoints>,
     /// Every write that arrived, refused ones too.
     pub log: Vec<(Operation, Key)>,
-    /// Every write that was stored.
+    /// Every write of the controller that was stored.
     pub stored: usize,
+    /// What became of slices, by whose hand ever, in order.
+    pub history: Vec<Stored>,
     pub reads: usize,
     pub faults: VecDeque<Scripted>,
     /// Slice events that the stream has not delivered yet.
     pub pending: VecDeque<Change<Slice>>,
     /// Whether events wait for [`Api::deliver`].
     pub hold: bool,
+    /// The next write is answered this much later than it is stored and shown.
+    pub late: Option<Duration>,
     uids: u32,
+}
+
+impl State {
+    fn store(&mut self, key: &Key, after: Option<Slice>) {
+        let before = match &after {
+            Some(slice) => self.slices.insert(key.clone(), slice.clone()),
+            None => self.slices.remove(key),
+        };
+        self.history.push(Stored { before, after });
+    }
 }
 
 /// The server; cheap to share.
@@ -82,7 +106,15 @@ impl Api {
     }
 
     pub fn fail(&self, operation: impl Into<Option<Operation>>, times: usize, fault: Fault) {
-        self.state.lock().faults.push_back(Scripted { operation: operation.into(), times, fault });
+        let scripted = Scripted { operation: operation.into(), namespace: None, times, fault };
+        self.state.lock().faults.push_back(scripted);
+    }
+
+    /// Every write in this namespace fails.
+    pub fn fail_in(&self, namespace: &str, fault: Fault) {
+        let namespace = Some(namespace.to_owned());
+        let scripted = Scripted { operation: None, namespace, times: usize::MAX, fault };
+        self.state.lock().faults.push_back(scripted);
     }
 
     /// The next version, as any write anywhere takes one.
@@ -104,16 +136,17 @@ impl Api {
     pub fn edit(&self, key: &Key, edit: impl FnOnce(Slice) -> Option<Slice>) {
         {
             let mut state = self.state.lock();
-            let old = state.slices.remove(key).expect("the slice is there");
+            let old = state.slices.get(key).cloned().expect("the slice is there");
             state.version += 1;
             let version = state.version;
             match edit(old.clone()) {
                 Some(mut new) => {
                     new.version = version;
                     state.pending.push_back(upserted(&new));
-                    state.slices.insert(key.clone(), new);
+                    state.store(key, Some(new));
                 }
                 None => {
+                    state.store(key, None);
                     state.pending.push_back(Change::Deleted(Meta { key: key.clone(), uid: old.uid, version }))
                 }
             }
@@ -130,10 +163,23 @@ impl Api {
             slice.version = state.version;
             slice.uid = Uid::new(&format!("uid-{}", state.uids));
             state.pending.push_back(upserted(&slice));
-            state.slices.insert(slice.key.clone(), slice.clone());
+            state.store(&slice.key, Some(slice.clone()));
         }
         self.deliver_unless_held();
         slice
+    }
+
+    async fn answer(
+        &self,
+        operation: Operation,
+        key: &Key,
+        store: impl FnOnce(&mut State) -> Result<Option<Slice>, WriteError>,
+    ) -> Result<Option<Slice>, WriteError> {
+        tokio::task::yield_now().await;
+        let answer = self.write(operation, key, store);
+        let late = self.state.lock().late.take();
+        tokio::time::sleep(late.unwrap_or_default()).await;
+        answer
     }
 
     fn write(
@@ -145,10 +191,10 @@ impl Api {
         let answer = {
             let mut state = self.state.lock();
             state.log.push((operation, key.clone()));
-            let at = state
-                .faults
-                .iter()
-                .position(|scripted| scripted.operation.is_none_or(|wanted| wanted == operation));
+            let at = state.faults.iter().position(|scripted| {
+                scripted.operation.is_none_or(|wanted| wanted == operation)
+                    && scripted.namespace.as_ref().is_none_or(|wanted| *wanted == *key.namespace)
+            });
             let fault = at.map(|at| {
                 state.faults[at].times -= 1;
                 let fault = state.faults[at].fault.clone();
@@ -187,8 +233,7 @@ fn current<'a>(state: &'a State, slice: &Slice) -> Result<&'a Slice, WriteError>
 impl Writer for Api {
     fn create<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Slice, WriteError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            self.write(Operation::Create, &slice.key, |state| {
+            self.answer(Operation::Create, &slice.key, |state| {
                 if state.slices.contains_key(&slice.key) {
                     return Err(WriteError::AlreadyExists);
                 }
@@ -199,34 +244,34 @@ impl Writer for Api {
                 stored.uid = Uid::new(&format!("uid-{}", state.uids));
                 stored.version = state.version;
                 state.pending.push_back(upserted(&stored));
-                state.slices.insert(stored.key.clone(), stored.clone());
+                state.store(&slice.key, Some(stored.clone()));
                 Ok(Some(stored))
             })
+            .await
             .map(|stored| stored.expect("a create stores"))
         })
     }
 
     fn update<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Slice, WriteError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            self.write(Operation::Update, &slice.key, |state| {
+            self.answer(Operation::Update, &slice.key, |state| {
                 current(state, slice)?;
                 state.version += 1;
                 state.stored += 1;
                 let mut stored = slice.clone();
                 stored.version = state.version;
                 state.pending.push_back(upserted(&stored));
-                state.slices.insert(stored.key.clone(), stored.clone());
+                state.store(&slice.key, Some(stored.clone()));
                 Ok(Some(stored))
             })
+            .await
             .map(|stored| stored.expect("an update stores"))
         })
     }
 
     fn delete<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Deleted, WriteError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            let stored = self.write(Operation::Delete, &slice.key, |state| {
+            let stored = self.answer(Operation::Delete, &slice.key, |state| {
                 let held = current(state, slice)?.clone();
                 state.version += 1;
                 state.stored += 1;
@@ -235,14 +280,15 @@ impl Writer for Api {
                     stored.deleting = true;
                     stored.version = state.version;
                     state.pending.push_back(upserted(&stored));
-                    state.slices.insert(stored.key.clone(), stored.clone());
+                    state.store(&slice.key, Some(stored.clone()));
                     return Ok(Some(stored));
                 }
-                state.slices.remove(&slice.key);
+                state.store(&slice.key, None);
                 let meta = Meta { key: slice.key.clone(), uid: slice.uid.clone(), version: state.version };
                 state.pending.push_back(Change::Deleted(meta));
                 Ok(None)
-            })?;
+            });
+            let stored = stored.await?;
             Ok(stored.map_or(Deleted::Gone, |slice| Deleted::Terminating(Box::new(slice))))
         })
     }

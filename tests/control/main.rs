@@ -7,7 +7,11 @@
 mod build;
 
 mod api;
+mod consumers;
+mod issues;
 mod mirroring;
+mod mirroring_issues;
 mod random;
+mod restarts;
 mod selector;
 mod world;

@@ -11,11 +11,11 @@ use crate::api::Fault;
 use crate::build::{service, uid};
 use crate::world::{World, meta, world};
 
-fn by_hand() -> Service {
+pub fn by_hand() -> Service {
     Service { selector: None, ..service() }
 }
 
-fn endpoints(ips: &[&str]) -> Endpoints {
+pub fn endpoints(ips: &[&str]) -> Endpoints {
     let address =
         |ip: &&str| EndpointsAddress { ip: (*ip).into(), hostname: None, node_name: None, target_ref: None };
     let port = EndpointsPort { name: "http".into(), port: 80, protocol: Protocol::TCP, app_protocol: None };

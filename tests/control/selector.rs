@@ -15,7 +15,7 @@ use crate::api::{Api, Fault};
 use crate::build::{pod, pods, service};
 use crate::world::{config, not_started, world, world_with};
 
-fn ips(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+pub fn ips(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     let mut all: Vec<String> = numbers.into_iter().map(crate::build::ipv4).collect();
     all.sort();
     all
@@ -59,9 +59,16 @@ async fn issue_141592_a_service_that_is_recreated_quickly_gets_its_slices() {
         let uid = Uid::new(&format!("service-{round}"));
         let service = Service { uid, ..service() };
         world.service(service.clone());
+        if round % 2 == 0 {
+            // Long enough for a sync.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         if round < 4 {
             // Its slices are collected some time later, or not before the next round.
             world.no_service(&service);
+        }
+        if round % 3 == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     world.settle().await;
@@ -72,7 +79,7 @@ async fn issue_141592_a_service_that_is_recreated_quickly_gets_its_slices() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slices_of_an_earlier_service_of_the_name_go_after_the_new_ones_came() {
+async fn issue_94720_slices_of_an_earlier_service_of_the_name_go_after_the_new_ones_came() {
     let world = world();
     pods(0..3).into_iter().for_each(|pod| world.pod(pod));
     world.service(service());
@@ -271,7 +278,7 @@ async fn nothing_is_written_before_the_start_or_while_a_loop_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_within_the_batch_period_are_one_write() {
+async fn issue_88745_changes_within_the_batch_period_are_one_write() {
     let mut config = config();
     config.batch_period = Duration::from_millis(500);
     let world = world_with(Arc::new(Api::default()), config);
@@ -288,7 +295,7 @@ async fn changes_within_the_batch_period_are_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_on_a_node_that_is_unknown_is_published_when_the_node_appears() {
+async fn issue_107927_a_pod_on_a_node_that_is_unknown_is_published_when_the_node_appears() {
     let world = world();
     world.service(service());
     world.pod(pod(1));

@@ -104,11 +104,54 @@ impl World {
         self.controller.pod(Change::Deleted(meta(&pod.key, &pod.uid, version)));
     }
 
+    pub fn node(&self, mut node: Node) {
+        node.version = self.api.tick();
+        self.controller.node(Change::Upserted(meta(&node.key, &node.uid, node.version), node));
+    }
+
+    pub fn no_node(&self, node: &Node) {
+        let version = self.api.tick();
+        self.controller.node(Change::Deleted(meta(&node.key, &node.uid, version)));
+    }
+
     pub fn endpoints(&self, mut endpoints: Endpoints) {
         endpoints.version = self.api.tick();
         self.api.state.lock().endpoints.insert(endpoints.key.clone(), endpoints.clone());
         let meta = meta(&endpoints.key, &endpoints.uid, endpoints.version);
         self.controller.endpoints(Change::Upserted(meta, endpoints));
+    }
+
+    pub fn no_endpoints(&self, endpoints: &Endpoints) {
+        let version = self.api.tick();
+        self.api.state.lock().endpoints.remove(&endpoints.key);
+        self.controller.endpoints(Change::Deleted(meta(&endpoints.key, &endpoints.uid, version)));
+    }
+
+    /// Endpoints that the control plane writes: our stream of them shows their metadata alone.
+    pub fn marked(&self, mut endpoints: Endpoints) {
+        endpoints.version = self.api.tick();
+        let meta = meta(&endpoints.key, &endpoints.uid, endpoints.version);
+        self.api.state.lock().endpoints.insert(endpoints.key.clone(), endpoints);
+        self.controller.marked_endpoints(Change::Upserted(meta.clone(), meta));
+    }
+
+    /// The slices that bear this Service's name, by name.
+    pub fn slices(&self, service: &str) -> Vec<Slice> {
+        let mut slices = self.api.slices();
+        slices.retain(|slice| slice.service().is_some_and(|name| name == service));
+        slices
+    }
+
+    /// Syncs of the selector loop that ended like this.
+    pub fn syncs(&self, result: &str) -> f64 {
+        self.metric("endpoint_slice_controller_syncs", &[("result", result)])
+    }
+
+    /// Fails unless every write was stored at its first try and nobody was warned.
+    pub fn assert_no_friction(&self) {
+        let state = self.api.state.lock();
+        assert_eq!(state.log.len(), state.stored, "a write was refused: {:?}", state.log);
+        assert_eq!(*self.events.0.lock(), Vec::<String>::new());
     }
 
     /// Lets (paused) time pass until nothing is left to do, and says so if that takes longer than a
@@ -144,7 +187,7 @@ impl World {
         all
     }
 
-    /// The value of a metric with these labels; 0 when it is not there.
+    /// The value of a metric with these labels, the count of a histogram; 0 when it is not there.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let wanted: BTreeSet<(String, String)> =
             labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -156,7 +199,8 @@ impl World {
                 let has: BTreeSet<(String, String)> =
                     metric.get_label().iter().map(|l| (l.name().to_owned(), l.value().to_owned())).collect();
                 if wanted.is_subset(&has) {
-                    return metric.get_counter().get_value() + metric.get_gauge().get_value();
+                    let observed = metric.get_histogram().get_sample_count() as f64;
+                    return metric.get_counter().get_value() + metric.get_gauge().get_value() + observed;
                 }
             }
         }

@@ -119,7 +119,7 @@ fn three_addresses_and_three_ports_jumbled() {
 }
 
 #[test]
-fn ports_of_one_name_stay_in_separate_slices() {
+fn ports_of_the_same_name_stay_in_separate_slices() {
     let subsets = vec![
         subset(&["10.0.0.1"], &[], &[("a", 80), ("b", 90)]),
         subset(&["10.0.0.1"], &[], &[("a", 81), ("a", 82)]),

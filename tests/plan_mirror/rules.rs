@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use endpointslice_controller::model::{
-    AddressType, Conditions, Endpoints, EndpointsAddress, Labels, MirrorSnapshot, Protocol, Refusal, Text,
-    labels,
+    AddressType, Conditions, Endpoints, EndpointsAddress, Labels, MirrorSnapshot, Protocol, Refusal, Subset,
+    Text, labels,
 };
 use endpointslice_controller::plan::Stage;
 use endpointslice_controller::plan::mirror::plan;
 
 use crate::support::{
-    ENDPOINTS_UID, address, endpoints, managed_by_us, mirrored, operations, pod, service, settle, shape,
+    ENDPOINTS_UID, address, endpoints, key, managed_by_us, mirrored, operations, pod, service, settle, shape,
     slice, snapshot, subset, with_max,
 };
 
@@ -63,9 +63,8 @@ fn an_old_leader_lock_is_not_mirrored_whatever_the_value() {
     assert_not_mirrored(snapshot(annotated(&[(labels::LEADER, "")]), vec![]));
 }
 
-// #94171: Endpoints may be there before their Service.
 #[test]
-fn endpoints_are_mirrored_as_soon_as_their_service_is_there() {
+fn issue_94171_endpoints_are_mirrored_as_soon_as_their_service_is_there() {
     let mut early = snapshot(one("10.0.0.1"), vec![]);
     early.service = None;
     assert_not_mirrored(early.clone());
@@ -124,16 +123,15 @@ fn an_endpoint_has_ready_target_node_and_host_name_and_no_more() {
     assert_eq!((&endpoint.zone, &endpoint.hints), (&None, &None));
 }
 
-// #102683
 #[test]
-fn an_address_that_is_not_ready_is_mirrored_as_not_ready() {
+fn issue_102683_an_address_that_is_not_ready_is_mirrored_as_not_ready() {
     let slices = mirrored(endpoints(vec![subset(&["10.0.0.2"], &["10.0.0.1"], HTTP)]));
     assert_eq!(shape(&slices), ["IPv4 [http:80] 10.0.0.2 !10.0.0.1"]);
     assert_eq!(slices[0].endpoints[1].conditions.ready, Some(false), "false, not absent");
 }
 
 #[test]
-fn addresses_are_canonical_and_collapse_with_not_ready_winning() {
+fn kep_4858_addresses_are_canonical_and_collapse_with_not_ready_winning() {
     let texts = subset(&["010.0.0.1", "::ffff:10.0.0.2", "FD00:0::1"], &["10.0.0.1", "fd00::2"], HTTP);
     assert_eq!(
         shape(&mirrored(endpoints(vec![texts]))),
@@ -221,7 +219,7 @@ fn skipped_addresses_are_reported_apart_and_on_change_only() {
 }
 
 #[test]
-fn what_the_api_server_would_refuse_is_left_out_and_the_rest_is_mirrored() {
+fn hypershift_8264_what_the_api_server_would_refuse_is_left_out_and_the_rest_is_mirrored() {
     let mut strange = subset(&["10.0.0.2"], &[], &[("http", 80), ("Not_A_Label", 81), ("app", 82)]);
     strange.ports[2].app_protocol = Some(Text::new("not qualified!"));
     strange.addresses.push(EndpointsAddress {
@@ -250,7 +248,7 @@ fn what_the_api_server_would_refuse_is_left_out_and_the_rest_is_mirrored() {
 }
 
 #[test]
-fn labels_are_all_of_the_endpoints_with_ours_winning() {
+fn cve_2021_25740_labels_are_all_of_the_endpoints_with_ours_winning() {
     let tricky = labelled(&[
         ("app", "web"),
         (labels::HEADLESS, ""),
@@ -263,9 +261,8 @@ fn labels_are_all_of_the_endpoints_with_ours_winning() {
     assert_eq!(slices[0].labels.len(), 4);
 }
 
-// #98116, #102731
 #[test]
-fn annotations_are_mirrored_but_for_trigger_time_and_last_applied() {
+fn issues_98116_and_102731_annotations_are_mirrored_but_for_trigger_time_and_last_applied() {
     let slices = mirrored(annotated(&[
         ("x", "y"),
         (labels::TRIGGER_TIME, "2026-11-21T00:00:00Z"),
@@ -294,4 +291,36 @@ fn a_new_slice_is_owned_by_the_endpoints_and_has_a_computed_name() {
     assert!(third.memory.refused.contains(&second), "a refused name stays remembered");
     taken.salt = Some(1);
     assert_ne!(plan(&taken).writes[0].slice.key.name, third.writes[0].slice.key.name);
+}
+
+/// Whoever may write Endpoints gets slices written: in their own namespace, filed under their own
+/// name, whatever they say of other namespaces, Services and managers.
+#[test]
+fn cve_2021_25740_endpoints_reach_into_no_other_namespace_and_no_other_service() {
+    let mut claims = labelled(&[
+        (labels::SERVICE_NAME, "victim"),
+        (labels::MANAGED_BY, "endpointslice-controller.k8s.io"),
+        ("kubernetes.io/metadata.name", "kube-system"),
+    ]);
+    let mut elsewhere = pod("10.0.0.9", "api", "uid-9");
+    elsewhere.target_ref.as_mut().unwrap().namespace = Text::new("kube-system");
+    claims.subsets = vec![Subset { addresses: vec![elsewhere], ..subset(&[], &[], HTTP) }];
+    for slice in mirrored(claims) {
+        assert_eq!(slice.key.namespace, key().namespace);
+        assert!(managed_by_us(&slice), "{:?}", slice.labels);
+    }
+}
+
+/// Loopback and link-local addresses would lead to the host itself: never in a slice, and alone the
+/// reason for no failure.
+#[test]
+fn cve_2021_25737_loopback_and_link_local_addresses_are_never_mirrored() {
+    let bad = ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "0.0.0.0", "224.0.0.1"];
+    let mut all = vec!["10.0.0.1"];
+    all.extend(bad);
+    let (plan, slices) = settle(&snapshot(endpoints(vec![subset(&all, &["127.0.0.2"], HTTP)]), vec![]));
+    assert_eq!(shape(&slices), ["IPv4 [http:80] 10.0.0.1"]);
+    assert!(plan.reports.iter().any(|report| report.reason == "InvalidIPAddress"), "{:?}", plan.reports);
+    let (_, none) = settle(&snapshot(endpoints(vec![subset(&bad, &[], HTTP)]), slices));
+    assert_eq!(none, []);
 }

@@ -120,14 +120,15 @@ fn an_endpoint_that_stands_twice_stands_once_afterwards() {
     assert_eq!(shape([&slice]), ["IPv4 [http:80] 10.0.0.1 10.0.0.2"]);
 }
 
-// #98116: labels and annotations that change alone are mirrored, too.
 #[test]
-fn labels_and_annotations_follow_and_foreign_ones_are_removed() {
+fn issue_98116_labels_and_annotations_that_change_alone_follow_and_foreign_ones_are_removed() {
     let stands = || slice("a", HTTP, &["10.0.0.1"]);
     let mut wanted = http(&["10.0.0.1"]);
     wanted.labels = Labels::new([("app", "web")]);
+    let (_, labelled) = assert_one_update(vec![stands()], wanted.clone());
+    assert!(labelled.labels.has("app", "web"));
     wanted.annotations = Labels::new([("x", "y")]);
-    let (_, now) = assert_one_update(vec![stands()], wanted);
+    let (_, now) = assert_one_update(vec![labelled], wanted);
     assert!(now.labels.has("app", "web") && now.annotations.has("x", "y"));
 
     let (_, back) = assert_one_update(vec![now], http(&["10.0.0.1"]));
@@ -141,18 +142,17 @@ fn labels_and_annotations_follow_and_foreign_ones_are_removed() {
     }
 }
 
-// #124131, #102731: what is not mirrored must not make the slices be written for ever.
+// What is not mirrored must not make the slices be written for ever either.
 #[test]
-fn annotations_that_are_not_mirrored_cause_no_write() {
+fn issue_102731_annotations_that_are_not_mirrored_cause_no_write() {
     let mut applied = http(&["10.0.0.1"]);
     applied.annotations =
         Labels::new([(labels::LAST_APPLIED, "{}"), (labels::TRIGGER_TIME, "2026-11-21T00:00:00Z")]);
     assert_eq!(settle(&snapshot(applied, vec![slice("a", HTTP, &["10.0.0.1"])])).0.writes, []);
 }
 
-// #114155: one address in two subsets is in one slice with both ports.
 #[test]
-fn an_address_in_two_subsets_is_in_one_slice() {
+fn issue_114155_an_address_in_two_subsets_is_in_one_slice() {
     let twice = endpoints(vec![
         subset(&["10.40.0.2"], &[], &[("a", 8080)]),
         subset(&["10.40.0.2"], &[], &[("b", 8082)]),
@@ -166,9 +166,8 @@ fn an_address_in_two_subsets_is_in_one_slice() {
     );
 }
 
-// #125359: recreated Endpoints.
 #[test]
-fn a_slice_of_an_earlier_object_of_the_name_is_rewritten_with_the_right_owner() {
+fn issue_125359_a_slice_of_an_earlier_object_of_the_name_is_rewritten_with_the_right_owner() {
     let mut recreated = http(&["10.0.0.1"]);
     recreated.uid = Uid::new("22222222-2222-4222-8222-222222222222");
     let (_, slice) = assert_one_update(vec![slice("a", HTTP, &["10.0.0.1"])], recreated.clone());

@@ -35,7 +35,7 @@ fn addresses_come_from_pod_ips_only() {
 }
 
 #[test]
-fn addresses_are_canonical() {
+fn kep_4858_addresses_are_canonical() {
     let dual = Service { ip_families: vec![AddressType::IPv4, AddressType::IPv6], ..service() };
     let pods = vec![
         Pod { ips: ips(&["010.001.000.009", "FD00:0:0:0:0:0:0:1"]), ..pod(1) },
@@ -131,7 +131,7 @@ fn a_report_comes_again_after_its_reason_had_gone() {
 }
 
 #[test]
-fn publish_not_ready_publishes_a_pod_on_a_missing_node_without_zone() {
+fn issue_110639_publish_not_ready_publishes_a_pod_on_a_missing_node_without_zone() {
     let publish = Service { publish_not_ready: true, ..service() };
     let lost = Pod { node: Some(Text::new("gone")), ready: false, ..pod(2) };
     let nowhere = Pod { node: None, ..pod(3) };
@@ -145,7 +145,7 @@ fn publish_not_ready_publishes_a_pod_on_a_missing_node_without_zone() {
 }
 
 #[test]
-fn an_address_that_would_be_refused_is_left_out_with_a_report_and_counted() {
+fn hypershift_8264_an_address_that_would_be_refused_is_left_out_with_a_report_and_counted() {
     for (text, reason) in [
         ("169.254.1.1", "link-local"),
         ("127.0.0.1", "loopback"),

@@ -165,3 +165,26 @@ fn a_group_is_desired_as_soon_as_one_eligible_pod_resolves_to_it() {
     assert_eq!((count(&plan, Operation::Update), plan.writes.len()), (1, 1), "it becomes the placeholder");
     assert!(only(&plan).ports.is_empty());
 }
+
+/// The API server prints `null` for an empty list: a headless Service without ports, and the placeholder.
+#[test]
+fn null_lists_of_ports_and_endpoints_are_empty_lists_and_cost_no_write() {
+    let read = |slice: Slice| {
+        let mut json = wire::slice_value(&slice);
+        for field in ["ports", "endpoints"] {
+            if json[field].as_array().is_some_and(Vec::is_empty) {
+                json[field] = serde_json::Value::Null;
+            }
+        }
+        wire::decode_slice(json.to_string().as_bytes()).unwrap()
+    };
+    let bare = Service { cluster_ip: "None".into(), ports: vec![], ..service() };
+    for pods in [vec![pod(1)], vec![]] {
+        let (_, standing) = settle(&snapshot(bare.clone(), pods.clone()));
+        let stands = Slice::clone(&standing.slices.values().next().unwrap().clone());
+        let null = read(stands.clone());
+        assert_eq!(null, stands);
+        assert!(null.ports.is_empty() && null.endpoints.len() == pods.len());
+        assert_quiet(&with_slices([null], snapshot(bare.clone(), pods)));
+    }
+}

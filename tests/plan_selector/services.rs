@@ -174,7 +174,7 @@ fn an_owner_reference_with_wrong_flags_is_put_right_unless_another_is_the_contro
 }
 
 #[test]
-fn issues_108267_and_108779_a_slice_that_is_being_deleted_is_as_good_as_gone() {
+fn issue_108779_a_slice_that_is_being_deleted_is_as_good_as_gone() {
     let dying = Slice { deleting: true, ..slice("web-a", [&pod(1)]) };
     let before = with_slices([dying], snapshot(service(), pods(1..2)));
     let plan = selector::plan(&before);
@@ -255,4 +255,21 @@ fn several_creates_of_one_plan_have_different_names() {
     let plan = selector::plan(&with_max(2, snapshot(service(), pods(0..7))));
     let names: BTreeSet<_> = plan.writes.iter().map(|write| write.slice.key.name.clone()).collect();
     assert_eq!(names.len(), 4);
+}
+
+/// Allowed for Services by default since 1.36; a slice may be named so anyway.
+#[test]
+fn names_with_a_digit_first_and_of_63_characters_give_valid_names_of_slices() {
+    for name in ["9-lives".to_owned(), "1".to_owned(), "a".repeat(63), format!("1{}", "-b".repeat(31))] {
+        let key = Key::new(NAMESPACE, &name);
+        let plan = selector::plan(&snapshot(Service { key, ..service() }, pods(0..150)));
+        assert_eq!(count(&plan, Operation::Create), 2);
+        for write in &plan.writes {
+            let made = write.slice.key.name.as_str();
+            let ends = [made.as_bytes()[0], made.as_bytes()[made.len() - 1]];
+            assert!(ends.iter().all(u8::is_ascii_alphanumeric) && made.len() <= 63, "{made}");
+            assert!(made.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{made}");
+            assert!(write.slice.labels.has(SERVICE_NAME, &name), "{made}");
+        }
+    }
 }

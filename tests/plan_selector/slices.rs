@@ -171,7 +171,7 @@ fn the_placeholder_is_recycled_when_the_first_pod_comes() {
 }
 
 #[test]
-fn a_rewritten_slice_keeps_what_is_not_ours() {
+fn issue_108267_a_rewritten_slice_keeps_what_is_not_ours() {
     let foreign = Foreign {
         finalizers: vec!["example.com/keep".into()],
         fields: [("spec".to_owned(), Value::from(1))].into(),

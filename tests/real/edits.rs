@@ -169,9 +169,9 @@ async fn a_slice_that_lost_its_owner_is_replaced_at_the_next_change() {
     play.end().await;
 }
 
-/// #108267, #108779: as good as gone, and never waited for.
+/// As good as gone, and never waited for.
 #[tokio::test]
-async fn issue_108267_a_slice_that_waits_for_a_finalizer_is_as_good_as_gone() {
+async fn issue_108779_a_slice_that_waits_for_a_finalizer_is_as_good_as_gone() {
     let Some((play, slice)) = begin("waiting").await else { return };
     play.patch("endpointslices", &slice, json!({"metadata": {"finalizers": ["example.org/wait"]}})).await;
     play.settle(FOREIGN).await;
@@ -191,7 +191,7 @@ async fn issue_108267_a_slice_that_waits_for_a_finalizer_is_as_good_as_gone() {
 
 /// The same when it is we who delete: asked once, not again and again.
 #[tokio::test]
-async fn issue_108267_a_slice_that_we_delete_and_that_waits_is_deleted_once() {
+async fn issue_108779_a_slice_that_we_delete_and_that_waits_is_deleted_once() {
     let Some((play, _)) = begin("delete-once").await else { return };
     let ports = json!([{"name": "http", "port": 80, "targetPort": "http"}]);
     let node = play.node_name("node");
@@ -216,7 +216,7 @@ async fn issue_108267_a_slice_that_we_delete_and_that_waits_is_deleted_once() {
 }
 
 #[tokio::test]
-async fn issue_108779_finalizers_annotations_and_owners_of_others_stay_through_updates_and_recycling() {
+async fn issue_108267_finalizers_annotations_and_owners_of_others_stay_through_updates_and_recycling() {
     let Some((play, slice)) = begin("foreign").await else { return };
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "uid": "11111111-2222-3333-4444-555555555555"});
     play.change("endpointslices", &slice, |slice| {
@@ -336,7 +336,7 @@ async fn a_fight_with_another_writer_is_bounded() {
 }
 
 #[tokio::test]
-async fn mirrored_slices_that_were_edited_are_repaired() {
+async fn issue_124131_mirrored_slices_that_were_edited_are_repaired() {
     let Some(play) = Play::begin("mirrored").await else { return };
     play.service(service_without_selector("ext").port("", 80, "80")).await;
     let subsets = json!([{"addresses": [{"ip": "192.0.2.1"}], "notReadyAddresses": [{"ip": "192.0.2.2"}],

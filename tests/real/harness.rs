@@ -75,7 +75,7 @@ async fn a_lent_cluster_is_empty_and_knows_its_users() {
 
 /// Every (group, resource, name, verb) of tables.md, and what is next to it.
 #[tokio::test]
-async fn the_shipped_manifest_gives_the_permissions_of_the_table_and_no_others() {
+async fn least_rbac_the_shipped_manifest_gives_the_permissions_of_the_table_and_no_others() {
     let Some(stage) = real::exclusive().await else { return };
     let controller = stage.as_user(User::Controller).await;
     let verbs = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];

@@ -226,9 +226,8 @@ async fn the_skip_label_and_the_leader_annotation_are_obeyed_on_the_fly() {
     play.end().await;
 }
 
-/// #103576, #105987.
 #[tokio::test]
-async fn issue_103576_a_selector_added_ends_mirroring_and_removed_begins_it() {
+async fn issues_103576_and_105987_a_selector_added_ends_mirroring_and_removed_begins_it() {
     let Some(play) = Play::begin("selector").await else { return };
     play.pods("web", 1, 1).await;
     bare_service(&play).await;
@@ -384,10 +383,10 @@ async fn the_second_slice_of_a_group_is_deleted() {
     play.end().await;
 }
 
-/// Stored by an older API server, past today's validation: #98116 and others. They are left out, and
+/// Stored by an older API server, past today's validation (KEP-4858). They are left out, and
 /// the rest is mirrored in canonical text.
 #[tokio::test]
-async fn invalid_addresses_are_left_out_and_old_forms_are_mirrored_in_canonical_text() {
+async fn kep_4858_invalid_addresses_are_left_out_and_old_forms_are_mirrored_in_canonical_text() {
     let Some(play) = Play::begin("invalid").await else { return };
     bare_service(&play).await;
     let made = play.endpoints(endpoints("ext", one())).await;
@@ -416,7 +415,7 @@ async fn invalid_addresses_are_left_out_and_old_forms_are_mirrored_in_canonical_
 
 /// Those of another namespace and with the labels of strangers are out of reach.
 #[tokio::test]
-async fn endpoints_cannot_claim_the_labels_of_another_service() {
+async fn cve_2021_25740_endpoints_cannot_claim_the_labels_of_another_service() {
     let Some(play) = Play::begin("deputy").await else { return };
     bare_service(&play).await;
     play.service(web("victim")).await;

@@ -217,7 +217,7 @@ async fn addresses_of_a_pod_are_those_of_the_families_and_follow_changes() {
 
 /// hypershift#8264: one refused address must not stop the others.
 #[tokio::test]
-async fn an_address_that_the_api_server_refuses_in_slices_does_not_stop_the_others() {
+async fn hypershift_8264_an_address_that_the_api_server_refuses_in_slices_does_not_stop_the_others() {
     let Some(play) = Play::begin("refused").await else { return };
     let node = play.node_in("node", "zone-a").await;
     play.service(web("web").families(&["IPv4", "IPv6"])).await;
@@ -247,7 +247,7 @@ async fn an_address_that_the_api_server_refuses_in_slices_does_not_stop_the_othe
 
 /// Stored by an older API server, past today's validation.
 #[tokio::test]
-async fn addresses_of_old_objects_are_written_in_canonical_text_or_left_out() {
+async fn kep_4858_addresses_of_old_objects_are_written_in_canonical_text_or_left_out() {
     let Some(play) = Play::begin("canonical").await else { return };
     let node = play.node_in("node", "zone-a").await;
     play.service(web("web").families(&["IPv4", "IPv6"])).await;

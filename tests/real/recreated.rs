@@ -95,7 +95,7 @@ async fn slices_of_a_deleted_service_are_left_to_the_garbage_collector() {
 
 /// The new slices come before the old ones go: addresses of a recreated Service are never absent.
 #[tokio::test]
-async fn addresses_stay_published_while_the_slices_of_an_earlier_service_are_replaced() {
+async fn issue_94720_addresses_stay_published_while_the_slices_of_an_earlier_service_are_replaced() {
     let Some(play) = Play::begin("replaced").await else { return };
     let addresses = play.pods("web", 150, 1).await;
     let before = play.service(web("web")).await;
@@ -135,9 +135,9 @@ async fn a_service_that_is_being_deleted_gets_updates_but_no_new_slices() {
     play.end().await;
 }
 
-/// kubernetes/kubernetes#94720, #125359.
+/// kubernetes/kubernetes#125359: the slice has the uid of the Endpoints that are there now.
 #[tokio::test]
-async fn issue_94720_recreated_endpoints_own_their_slice_again() {
+async fn issue_125359_recreated_endpoints_own_their_slice_again() {
     let Some(play) = Play::begin("endpoints").await else { return };
     play.service(service_without_selector("ext").port("", 80, "80")).await;
     let subsets = |ip: &str| json!([{"addresses": [{"ip": ip}], "ports": [{"port": 80}]}]);
@@ -158,7 +158,7 @@ async fn issue_94720_recreated_endpoints_own_their_slice_again() {
 }
 
 #[tokio::test]
-async fn issue_125359_a_service_recreated_beside_its_endpoints_is_mirrored() {
+async fn a_service_recreated_beside_its_endpoints_is_mirrored() {
     let Some(play) = Play::begin("beside").await else { return };
     let service = || service_without_selector("ext").port("", 80, "80");
     let subsets = json!([{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 80}]}]);

@@ -365,7 +365,7 @@ async fn a_selector_that_changes_exchanges_the_pods() {
 
 /// #118376, #91072: the slices stay by design when the selector goes, and are used again when it comes.
 #[tokio::test]
-async fn issue_118376_slices_stay_when_the_selector_is_removed_and_are_kept_when_it_returns() {
+async fn issues_118376_and_91072_slices_stay_when_the_selector_is_removed_and_are_kept_when_it_returns() {
     let Some(play) = Play::begin("orphan").await else { return };
     let addresses = play.pods("web", 2, 1).await;
     let line = "IPv4 http:8080/TCP = 10.1.0.1 RSt, 10.1.0.2 RSt";

@@ -12,6 +12,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGauge, IntGaugeVec, Opts, Registry, Result};
 
+use self::share::Share;
 use super::workqueue::SampleQueue;
 use crate::model::{Key, Loop};
 use crate::plan::Figures;
@@ -48,16 +49,6 @@ struct Sums {
     endpoints: IntGauge,
     slices: IntGauge,
     desired_slices: IntGauge,
-}
-
-// What one Service adds.
-#[derive(Default)]
-struct Share {
-    endpoints: i64,
-    slices: i64,
-    desired_slices: i64,
-    traffic_distribution: Option<String>,
-    without_endpoints: Option<&'static str>,
 }
 
 // A gauge per value of a label, with its children at hand.
@@ -158,20 +149,11 @@ impl Collector for SyncState {
 impl LoopShares {
     /// This is what the Service adds from now on.
     pub(super) fn set(&self, key: &Key, figures: &Figures) {
-        let mut share = Share {
-            traffic_distribution: figures.traffic_distribution.clone(),
-            without_endpoints: figures.without_endpoints,
-            ..Share::default()
-        };
-        for family in &figures.families {
-            share.endpoints += family.desired_endpoints as i64;
-            share.slices += family.slices as i64;
-            share.desired_slices += family.desired_slices as i64;
-        }
+        let share = Share::of(figures);
         let mut shares = self.shares.lock();
-        self.count(&share, 1);
+        share.count(self, 1);
         if let Some(before) = shares.insert(key.clone(), share) {
-            self.count(&before, -1);
+            before.count(self, -1);
         }
     }
 
@@ -179,19 +161,58 @@ impl LoopShares {
     pub(super) fn forget(&self, key: &Key) {
         let mut shares = self.shares.lock();
         if let Some(before) = shares.remove(key) {
-            self.count(&before, -1);
+            before.count(self, -1);
         }
     }
+}
 
-    fn count(&self, share: &Share, times: i64) {
-        self.sums.endpoints.add(times * share.endpoints);
-        self.sums.slices.add(times * share.slices);
-        self.sums.desired_slices.add(times * share.desired_slices);
-        if let Some(distribution) = &share.traffic_distribution {
-            self.traffic_distribution.add(distribution, times);
+/// What one Service adds. The one way to its numbers is [`Share::count`], which tests count.
+mod share {
+    use super::LoopShares;
+    use crate::plan::Figures;
+
+    #[derive(Default)]
+    pub(super) struct Share {
+        endpoints: i64,
+        slices: i64,
+        desired_slices: i64,
+        traffic_distribution: Option<String>,
+        without_endpoints: Option<&'static str>,
+    }
+
+    #[cfg(test)]
+    thread_local! {
+        pub(super) static COUNTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    impl Share {
+        pub(super) fn of(figures: &Figures) -> Share {
+            let mut share = Share {
+                traffic_distribution: figures.traffic_distribution.clone(),
+                without_endpoints: figures.without_endpoints,
+                ..Share::default()
+            };
+            for family in &figures.families {
+                share.endpoints += family.desired_endpoints as i64;
+                share.slices += family.slices as i64;
+                share.desired_slices += family.desired_slices as i64;
+            }
+            share
         }
-        if let Some(reason) = &share.without_endpoints {
-            self.without_endpoints.add(reason, times);
+
+        /// Adds it to the sums this many times: 1, or −1 to take it back.
+        pub(super) fn count(&self, shares: &LoopShares, times: i64) {
+            #[cfg(test)]
+            COUNTED.set(COUNTED.get() + 1);
+            shares.sums.endpoints.add(times * self.endpoints);
+            shares.sums.slices.add(times * self.slices);
+            shares.sums.desired_slices.add(times * self.desired_slices);
+            if let Some(distribution) = &self.traffic_distribution {
+                shares.traffic_distribution.add(distribution, times);
+            }
+            if let Some(reason) = &self.without_endpoints {
+                shares.without_endpoints.add(reason, times);
+            }
         }
     }
 }
@@ -224,5 +245,41 @@ impl<V: Clone + Eq + Hash + AsRef<str>> Counts<V> {
         let child = self.family.with_label_values(&[value.as_ref()]);
         child.add(count);
         children.insert(value.clone(), child);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::AddressType;
+    use crate::plan::FamilyFigures;
+
+    /// Upstream added up all Services at each sync of one of them.
+    #[test]
+    fn issue_107091_a_sync_reads_the_share_of_no_other_service() {
+        let reads_with = |services: usize| {
+            let shares = SyncState::new(&Registry::new()).unwrap().of(Loop::Selector);
+            let figures = |endpoints| Figures {
+                families: vec![FamilyFigures {
+                    address_type: AddressType::IPv4,
+                    added: 0,
+                    removed: 0,
+                    updated: 0,
+                    desired_endpoints: endpoints,
+                    slices: 1,
+                    desired_slices: 1,
+                }],
+                traffic_distribution: Some("PreferClose".into()),
+                ..Figures::default()
+            };
+            let key = |n: usize| Key::new("ns", format!("service-{n}"));
+            (0..services).for_each(|n| shares.set(&key(n), &figures(1)));
+            let before = share::COUNTED.get();
+            shares.set(&key(0), &figures(10));
+            shares.forget(&key(1));
+            assert_eq!(shares.sums.endpoints.get(), services as i64 - 2 + 10);
+            share::COUNTED.get() - before
+        };
+        assert_eq!((reads_with(10), reads_with(3000)), (3, 3));
     }
 }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prometheus::Registry;
 use rcgen::{CertificateParams, KeyPair};
 use tokio::net::TcpListener;
 
+use super::call::Answer;
 use super::*;
 
 /// A directory that ends with the test.
@@ -233,6 +234,7 @@ async fn serve(code: u16, body: &'static str, tls: Option<Arc<rustls::ServerConf
                 async move { Ok::<_, Infallible>(response) }
             });
             let tls = tls.clone();
+            shared.connections.fetch_add(1, Ordering::SeqCst);
             tokio::spawn(async move {
                 let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
                 match tls {
@@ -252,6 +254,7 @@ async fn serve(code: u16, body: &'static str, tls: Option<Arc<rustls::ServerConf
 #[derive(Default)]
 struct Seen {
     requests: AtomicUsize,
+    connections: AtomicUsize,
     agent: parking_lot::Mutex<Option<String>>,
 }
 
@@ -264,7 +267,7 @@ async fn probe(server: &str, ca: Option<&str>) -> Result<ServerVersion, ClientEr
 }
 
 #[tokio::test]
-async fn the_first_request_says_who_we_are_and_learns_the_version() {
+async fn pitfall_9_the_first_request_says_who_we_are_and_learns_the_version() {
     let (server, seen) = serve(200, r#"{"major":"1","minor":"36","gitVersion":"v1.36.3"}"#, None).await;
     assert_eq!(probe(&server, None).await.unwrap().git_version, "v1.36.3");
     let agent = seen.agent.lock().clone().unwrap();
@@ -291,13 +294,53 @@ async fn a_server_that_does_not_want_us_is_named() {
 }
 
 #[tokio::test]
-async fn nothing_is_retried_behind_our_back() {
+async fn pitfall_1_nothing_is_retried_behind_our_back() {
     let (server, seen) = serve(503, "starting", None).await;
     let error = probe(&server, None).await.unwrap_err();
     assert!(error.may_pass());
     let said = format!("the API server {server} answered 503 to GET /version: starting; expected 200");
     assert_eq!(error.to_string(), said);
     assert_eq!(seen.requests.load(Ordering::SeqCst), 1);
+}
+
+/// Clients of a server that answers so, and what each is for.
+async fn of_server(code: u16) -> (Arc<Seen>, [(&'static str, Client); 3]) {
+    let (server, seen) = serve(code, "{}", None).await;
+    let path = Scratch::new();
+    let path = path.write("kubeconfig", &kubeconfig(&format!("server: {server}"), "token: t"));
+    let clients = clients(&path, None).await.unwrap();
+    (seen, [("watches", clients.watches), ("writes", clients.writes), ("lease", clients.lease)])
+}
+
+async fn send(client: &Client, method: Method) -> Answer {
+    let request = Request::builder().method(method).uri("/apis/x").body(b"{}".to_vec()).unwrap();
+    call(client, request, Duration::from_secs(10)).await.unwrap()
+}
+
+/// kube repeats a POST that met 429, 503 or 504 by itself: the object may be there already.
+#[tokio::test]
+async fn pitfall_1_a_write_that_meets_429_503_or_504_is_sent_once() {
+    for code in [429, 503, 504] {
+        let (seen, clients) = of_server(code).await;
+        for (number, (what, client)) in clients.iter().enumerate() {
+            for (sent, method) in [Method::POST, Method::PUT, Method::DELETE].into_iter().enumerate() {
+                assert_eq!(send(client, method).await.code, code);
+                assert_eq!(seen.requests.load(Ordering::SeqCst), 3 * number + sent + 1, "{what} {code}");
+            }
+        }
+    }
+}
+
+/// One client has one worker and one pool: a burst of writes must not hold up the lease.
+#[tokio::test]
+async fn pitfall_11_watches_writes_and_the_lease_have_connections_of_their_own() {
+    let (seen, clients) = of_server(200).await;
+    for _ in 0..3 {
+        for (_, client) in &clients {
+            send(client, Method::GET).await;
+        }
+    }
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 3, "each its own, and kept");
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ fn stage() -> Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_names_the_field_manager_and_no_version() {
+async fn pitfall_9_a_create_names_the_field_manager_and_no_version() {
     let s = stage();
     s.server.will(Does::Answer(201, stored("8")));
     let stored = s.writer.create(&slice()).await.unwrap();
@@ -225,7 +225,7 @@ async fn absence_is_told_from_failure_in_live_reads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_without_an_answer_ends_at_the_time_limit_with_an_unknown_outcome() {
+async fn pitfall_2_a_write_without_an_answer_ends_at_the_time_limit_with_an_unknown_outcome() {
     let s = stage();
     s.server.will(Does::Nothing);
     let started = Instant::now();

@@ -9,6 +9,7 @@ mod snapshots;
 mod track;
 mod wakes;
 mod walk;
+mod work;
 
 use super::*;
 use crate::model::labels::{MANAGED_BY, SERVICE_NAME};

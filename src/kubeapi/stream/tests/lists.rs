@@ -101,7 +101,7 @@ async fn an_answer_that_is_not_a_list_is_not_taken_for_an_empty_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_has_a_time_limit() {
+async fn pitfall_2_a_page_has_a_time_limit() {
     let mut stage = Stage::new();
     let never = stage.server.list().await;
     let again = stage.server.list().await;

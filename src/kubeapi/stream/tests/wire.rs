@@ -101,6 +101,20 @@ async fn lists_and_watches_arrive_however_the_connection_tears_them() {
     assert_eq!(rows.names().len(), 28);
 }
 
+/// A newer server compresses a watch event by event, which costs more than it saves on a loopback
+/// or a local network: neither a list nor a watch asks for it.
+#[tokio::test]
+async fn pitfall_12_lists_and_watches_ask_for_no_compression() {
+    let (server, handle, _) = Loopback::begin().await;
+    let asks = |answer: &Answer| answer.head.to_lowercase().contains("accept-encoding: identity\r\n");
+    let listing = server.next().await;
+    assert!(asks(&listing), "{}", listing.head);
+    listing.whole("200 OK", "", &list(10, &things(1..3))).await;
+    let watch = server.next().await;
+    assert!(watch.head.contains("watch=true") && asks(&watch), "{}", watch.head);
+    drop(handle);
+}
+
 #[tokio::test]
 async fn a_half_open_watch_is_noticed_and_opened_again_at_its_version() {
     let (server, handle, rows) = Loopback::begin().await;
