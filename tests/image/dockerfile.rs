@@ -16,8 +16,15 @@ pub struct Stage {
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    Arg { name: String, default: Option<String> },
-    Copy { from: Option<String>, sources: Vec<String>, to: String },
+    Arg {
+        name: String,
+        default: Option<String>,
+    },
+    Copy {
+        from: Option<String>,
+        sources: Vec<String>,
+        to: String,
+    },
     Entrypoint(Vec<String>),
     Cmd(Vec<String>),
     Label(String),
@@ -90,7 +97,10 @@ fn step(word: &str, rest: &str) -> Step {
         "CMD" => Step::Cmd(list(rest)),
         "LABEL" => Step::Label(rest.into()),
         "RUN" => {
-            assert!(!rest.starts_with("--") && !rest.starts_with('['), "RUN {rest}: only shell steps are understood");
+            assert!(
+                !rest.starts_with("--") && !rest.starts_with('['),
+                "RUN {rest}: only shell steps are understood"
+            );
             Step::Run(rest.into())
         }
         "USER" => Step::User(rest.into()),
@@ -101,7 +111,8 @@ fn step(word: &str, rest: &str) -> Step {
 }
 
 fn copy(rest: &str) -> Step {
-    let (flags, words): (Vec<&str>, Vec<&str>) = rest.split_whitespace().partition(|word| word.starts_with("--"));
+    let (flags, words): (Vec<&str>, Vec<&str>) =
+        rest.split_whitespace().partition(|word| word.starts_with("--"));
     let from = flags.iter().map(|flag| {
         let from = flag.strip_prefix("--from=");
         from.unwrap_or_else(|| panic!("COPY {rest}: the flag {flag} is not understood")).to_string()

@@ -74,7 +74,16 @@ impl Image {
     pub fn build(architecture: &str) -> Image {
         let stages = crate::dockerfile::read();
         let [stage, last] = &stages[..] else { panic!("two stages, found {}", stages.len()) };
-        let built = layers::build(stage, architecture);
+        let wanted: Vec<String> = last
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Copy { sources, .. } => Some(sources.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let built = layers::build(stage, architecture, &wanted);
         Image::assemble(&built, stage, last)
     }
 
@@ -92,7 +101,7 @@ impl Image {
             match step {
                 Step::Copy { from: Some(from), sources, to } if *from == stage.name => {
                     let [source] = &sources[..] else { panic!("{step:?}: one file at a time is understood") };
-                    image.files.push((to.clone(), built.file(source)));
+                    image.files.push((to.clone(), built.files[source].clone()));
                 }
                 Step::User(user) => image.user = user.clone(),
                 Step::Entrypoint(words) => image.entrypoint = words.clone(),

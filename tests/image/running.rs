@@ -115,7 +115,8 @@ async fn it_does_its_job_as_nobody_in_an_empty_root_that_is_read_only() {
     world.set_ready("web-1", false).await;
     world
         .wait_slices("the change is published", "web", SOON, |slices| {
-            let endpoints = slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+            let endpoints =
+                slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
             let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
             if ready == 2 { Ok(()) } else { Err(format!("{slices:?}")) }
         })
