@@ -66,6 +66,7 @@ fn normal(path: &Path) -> Result<PathBuf, String> {
 fn links(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in prose(text) {
+        let line: String = line.split('`').step_by(2).collect();
         for (at, _) in line.match_indices("](") {
             let rest = &line[at + 2..];
             let end = rest.find(')').expect("a link ends on its line");
@@ -96,15 +97,15 @@ fn anchors(text: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// The lines outside of code, without code in backticks.
-fn prose(text: &str) -> Vec<String> {
+/// The lines outside of blocks of code.
+fn prose(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut code = false;
     for line in text.lines() {
         if line.trim_start().starts_with("```") {
             code = !code;
         } else if !code {
-            lines.push(line.split('`').step_by(2).collect::<Vec<_>>().join(""));
+            lines.push(line);
         }
     }
     lines
@@ -112,9 +113,9 @@ fn prose(text: &str) -> Vec<String> {
 
 #[test]
 fn links_and_headings_are_read_as_github_reads_them() {
-    let text = "# One, two\n[a](b.md#c) ![d](e.png \"title\") `[no](code)`\n```\n[no](block)\n```\n[f]: g.md\n# One, two\n";
+    let text = "# One, two\n[a](b.md#c) ![d](e.png \"title\") `[no](code)`\n```\n[no](block)\n```\n[f]: g.md\n# One, two\n## Flags of `run`\n";
     assert_eq!(links(text), ["b.md#c", "e.png", "g.md"]);
-    assert_eq!(anchors(text), ["one-two", "one-two-1"].map(String::from).into());
+    assert_eq!(anchors(text), ["one-two", "one-two-1", "flags-of-run"].map(String::from).into());
     let readme = Path::new("README.md");
     assert!(follow(readme, "no-such-file.md").is_err());
     assert!(follow(readme, "../outside.md").is_err());
