@@ -113,13 +113,13 @@ fn step(word: &str, rest: &str) -> Step {
 fn copy(rest: &str) -> Step {
     let (flags, words): (Vec<&str>, Vec<&str>) =
         rest.split_whitespace().partition(|word| word.starts_with("--"));
-    let from = flags.iter().map(|flag| {
+    let mut from = flags.iter().map(|flag| {
         let from = flag.strip_prefix("--from=");
         from.unwrap_or_else(|| panic!("COPY {rest}: the flag {flag} is not understood")).to_string()
     });
     let (to, sources) = words.split_last().expect("COPY names what and where to");
     Step::Copy {
-        from: from.last(),
+        from: from.next_back(),
         sources: sources.iter().map(|source| source.to_string()).collect(),
         to: to.to_string(),
     }
