@@ -293,7 +293,8 @@ async fn in_order(one: Controller, other: Controller) -> (Controller, Controller
 async fn metrics_are_scraped_over_tls_with_a_token_by_whoever_may_and_by_nobody_else() {
     let Some(programs) = programs() else { return };
     let Some(stage) = real::exclusive().await else { return };
-    let text = std::fs::read_to_string("manifests/components/metrics-secure/rbac.yaml").expect("read the manifest");
+    let text =
+        std::fs::read_to_string("manifests/components/metrics-secure/rbac.yaml").expect("read the manifest");
     let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("a YAML manifest");
     for object in &objects {
         apply(&stage, object).await;
