@@ -8,14 +8,12 @@ use futures::future::join_all;
 use kube::Client;
 
 use crate::control::Controller;
-use crate::kubeapi::decode::Json;
+use crate::kubeapi::decode::{Decode, Either};
 use crate::kubeapi::stream::{
     Change, ClientTransport, Compared, Listed, Sink, Stream, StreamConfig, StreamHandle, StreamMetrics,
 };
 use crate::model::labels::{ENDPOINTS_MANAGED_BY, MANAGED_BY};
-use crate::model::wire::{
-    decode_endpoints, decode_node, decode_pod, decode_service, decode_slice, read_meta,
-};
+use crate::model::wire::{self as json, protobuf};
 use crate::model::{Key, Loop, Meta};
 use crate::view::View;
 
@@ -72,7 +70,8 @@ impl Feeds {
                 label_selector: Some(managers),
                 ..StreamConfig::new("endpointslices", "/apis/discovery.k8s.io/v1/endpointslices")
             },
-            decode_slice,
+            protobuf::decode_slice,
+            json::decode_slice,
             Feed {
                 controller: Arc::clone(controller),
                 put: Controller::slice,
@@ -87,7 +86,8 @@ impl Feeds {
         let mut others = vec![(
             opened.stream(
                 StreamConfig::new("services", "/api/v1/services"),
-                decode_service,
+                protobuf::decode_service,
+                json::decode_service,
                 Feed {
                     controller: Arc::clone(controller),
                     put: Controller::service,
@@ -151,11 +151,13 @@ impl Opening<'_> {
     fn stream<R: Send + Sync + 'static>(
         &self,
         config: StreamConfig,
-        decode: fn(&[u8]) -> Result<R, crate::model::wire::DecodeError>,
+        protobuf: Decode<R>,
+        json: Decode<R>,
         feed: Feed<R>,
     ) -> StreamHandle {
         let transport = Arc::new(ClientTransport(self.client.clone()));
-        let (stream, handle) = Stream::new(config, transport, Json(decode), Arc::new(feed), self.metrics);
+        let (stream, handle) =
+            Stream::new(config, transport, Either { protobuf, json }, Arc::new(feed), self.metrics);
         tokio::spawn(stream.run());
         handle
     }
@@ -163,7 +165,8 @@ impl Opening<'_> {
     fn of_selector(&self) -> [StreamHandle; 2] {
         let pods = self.stream(
             StreamConfig::new("pods", "/api/v1/pods"),
-            decode_pod,
+            protobuf::decode_pod,
+            json::decode_pod,
             Feed {
                 controller: Arc::clone(self.controller),
                 put: Controller::pod,
@@ -174,7 +177,8 @@ impl Opening<'_> {
         );
         let nodes = self.stream(
             StreamConfig::new("nodes", "/api/v1/nodes"),
-            decode_node,
+            protobuf::decode_node,
+            json::decode_node,
             Feed {
                 controller: Arc::clone(self.controller),
                 put: Controller::node,
@@ -192,7 +196,8 @@ impl Opening<'_> {
                 label_selector: Some(format!("{ENDPOINTS_MANAGED_BY}!={ENDPOINTS_CONTROLLER}")),
                 ..StreamConfig::new("endpoints", "/api/v1/endpoints")
             },
-            decode_endpoints,
+            protobuf::decode_endpoints,
+            json::decode_endpoints,
             Feed {
                 controller: Arc::clone(self.controller),
                 put: Controller::endpoints,
@@ -207,7 +212,8 @@ impl Opening<'_> {
                 metadata_only: true,
                 ..StreamConfig::new("endpoints-metadata", "/api/v1/endpoints")
             },
-            read_meta,
+            protobuf::read_meta,
+            json::read_meta,
             Feed {
                 controller: Arc::clone(self.controller),
                 put: Controller::marked_endpoints,

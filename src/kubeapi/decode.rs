@@ -1,10 +1,13 @@
 //! From the bytes of a list or a watch to rows: cut into objects while they arrive, metadata first,
 //! each object on its own, so that one that cannot be decoded costs only itself.
 //!
-//! The wire format is JSON. Another one would bring its own [`Decoder`] and its own way to cut.
+//! Two formats come over the wire: protobuf, which costs a third, and JSON, which says all. The answer
+//! names its own ([`Wire`]); what cuts and reads one is chosen by it.
 
 mod meta;
+mod protobuf;
 mod split;
+mod wire;
 
 use std::borrow::Cow;
 
@@ -15,40 +18,86 @@ use crate::model::{Meta, Version};
 
 pub use crate::model::wire::DecodeError;
 pub use meta::peek_meta;
-pub use split::{FrameSplitter, ListEnd, ListSplitter, SplitError};
+pub use protobuf::{MAGIC, Status as ProtobufStatus, read_status};
+pub use split::{ListEnd, SplitError};
+pub use wire::{Frames, Objects, Wire};
+
+use split::{FrameSplitter, ListSplitter};
+
+/// The annotation of the bookmark that ends a streaming list.
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// Turns the bytes of one object into a row.
 pub trait Decoder: Send + Sync + 'static {
     /// What is made of an object.
     type Row: Send + Sync + 'static;
 
+    /// Whether protobuf may be asked for.
+    fn reads_protobuf(&self) -> bool {
+        false
+    }
+
     /// Key, uid and version: read first, cheaply, and as far as possible also of an object that
     /// cannot be decoded. A version that cannot be read is 0.
     ///
     /// # Errors
     /// When not even a name can be read.
-    fn meta(&self, object: &[u8]) -> Result<Meta, DecodeError>;
+    fn meta(&self, wire: Wire, object: &[u8]) -> Result<Meta, DecodeError> {
+        match wire {
+            Wire::Json => peek_meta(object),
+            Wire::Protobuf => crate::model::wire::protobuf::peek_meta(object),
+        }
+    }
 
     /// The row of an object.
     ///
     /// # Errors
     /// A sentence that says what is wrong with it, and where.
-    fn decode(&self, object: &[u8]) -> Result<Self::Row, DecodeError>;
+    fn decode(&self, wire: Wire, object: &[u8]) -> Result<Self::Row, DecodeError>;
 }
 
-/// Objects as JSON, decoded by this function.
+/// Decodes one object.
+pub type Decode<R> = fn(&[u8]) -> Result<R, DecodeError>;
+
+/// Objects as JSON only, decoded by this function.
 #[derive(Clone, Copy, Debug)]
-pub struct Json<R>(pub fn(&[u8]) -> Result<R, DecodeError>);
+pub struct Json<R>(pub Decode<R>);
 
 impl<R: Send + Sync + 'static> Decoder for Json<R> {
     type Row = R;
 
-    fn meta(&self, object: &[u8]) -> Result<Meta, DecodeError> {
-        peek_meta(object)
+    fn decode(&self, wire: Wire, object: &[u8]) -> Result<R, DecodeError> {
+        match wire {
+            Wire::Json => (self.0)(object),
+            Wire::Protobuf => {
+                let message = "protobuf: expected JSON, which was asked for".to_owned();
+                Err(DecodeError { kind: "object", message })
+            }
+        }
+    }
+}
+
+/// Objects as protobuf, or as JSON where it is not to be had.
+#[derive(Clone, Copy, Debug)]
+pub struct Either<R> {
+    /// Of protobuf.
+    pub protobuf: Decode<R>,
+    /// Of JSON.
+    pub json: Decode<R>,
+}
+
+impl<R: Send + Sync + 'static> Decoder for Either<R> {
+    type Row = R;
+
+    fn reads_protobuf(&self) -> bool {
+        true
     }
 
-    fn decode(&self, object: &[u8]) -> Result<R, DecodeError> {
-        (self.0)(object)
+    fn decode(&self, wire: Wire, object: &[u8]) -> Result<R, DecodeError> {
+        match wire {
+            Wire::Json => (self.json)(object),
+            Wire::Protobuf => (self.protobuf)(object),
+        }
     }
 }
 
@@ -65,6 +114,18 @@ pub enum FrameKind {
     Error,
     /// A type that this program does not know.
     Unknown(String),
+}
+
+impl FrameKind {
+    fn of(text: &str) -> FrameKind {
+        match text {
+            "ADDED" | "MODIFIED" => FrameKind::Upserted,
+            "DELETED" => FrameKind::Deleted,
+            "BOOKMARK" => FrameKind::Bookmark,
+            "ERROR" => FrameKind::Error,
+            other => FrameKind::Unknown(other.to_owned()),
+        }
+    }
 }
 
 /// One frame of a watch.
@@ -85,20 +146,11 @@ struct WireFrame<'a> {
 }
 
 /// Reads one line of a watch, without looking into the object.
-///
-/// # Errors
-/// When the line is not JSON or has no `type`.
-pub fn read_frame(line: &[u8]) -> Result<Frame<'_>, DecodeError> {
+fn read_line(line: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let frame: WireFrame<'_> = serde_json::from_slice(line)
         .map_err(|error| DecodeError { kind: "watch event", message: error.to_string() })?;
-    let kind = match &*frame.kind {
-        "ADDED" | "MODIFIED" => FrameKind::Upserted,
-        "DELETED" => FrameKind::Deleted,
-        "BOOKMARK" => FrameKind::Bookmark,
-        "ERROR" => FrameKind::Error,
-        other => FrameKind::Unknown(other.to_owned()),
-    };
-    Ok(Frame { kind, object: frame.object.map_or(b"null", |object| object.get().as_bytes()) })
+    let object = frame.object.map_or(b"null".as_slice(), |object| object.get().as_bytes());
+    Ok(Frame { kind: FrameKind::of(&frame.kind), object })
 }
 
 /// What a bookmark says.
@@ -111,10 +163,7 @@ pub struct BookmarkFrame {
 }
 
 /// Reads the object of a bookmark.
-///
-/// # Errors
-/// When it has no version that is a number.
-pub fn read_bookmark(object: &[u8]) -> Result<BookmarkFrame, DecodeError> {
+fn read_json_bookmark(object: &[u8]) -> Result<BookmarkFrame, DecodeError> {
     #[derive(Deserialize)]
     struct Object<'a> {
         #[serde(borrow)]
@@ -143,5 +192,7 @@ pub fn read_bookmark(object: &[u8]) -> Result<BookmarkFrame, DecodeError> {
     Ok(BookmarkFrame { version, initial_events_end: end.as_deref() == Some("true") })
 }
 
+#[cfg(test)]
+mod protobuf_tests;
 #[cfg(test)]
 mod tests;

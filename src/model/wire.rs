@@ -7,6 +7,8 @@
 mod decode;
 mod encode;
 mod lenient;
+#[cfg(feature = "controller")]
+pub mod protobuf;
 mod quantity;
 mod slice;
 

@@ -12,6 +12,7 @@ mod bad_input;
 mod beside_peer;
 mod command;
 mod edits;
+mod formats;
 mod harness;
 mod metrics;
 mod mirroring;

@@ -26,6 +26,14 @@ pub enum SplitError {
     /// The body ended in the middle.
     #[error("the list ended after {0} bytes, before it was complete")]
     Truncated(usize),
+    /// The body is protobuf, and wrong.
+    #[error("byte {at} of the list: {what}")]
+    Message {
+        /// Offset in the body.
+        at: usize,
+        /// What is wrong.
+        what: String,
+    },
     /// The metadata of the list.
     #[error("metadata of the list: {0}")]
     Metadata(String),

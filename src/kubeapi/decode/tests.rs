@@ -139,21 +139,24 @@ fn it_agrees_with_the_full_reading_of_metadata() {
 
 #[test]
 fn frames_and_bookmarks_are_read() {
-    let kind = |text: &str| read_frame(text.as_bytes()).unwrap().kind;
+    let kind = |text: &str| Wire::Json.read_frame(text.as_bytes()).unwrap().kind;
     assert_eq!(kind(r#"{"type":"ADDED","object":{}}"#), FrameKind::Upserted);
     assert_eq!(kind(r#"{"object":{},"type":"MODIFIED"}"#), FrameKind::Upserted);
     assert_eq!(kind(r#"{"type":"DELETED","object":{}}"#), FrameKind::Deleted);
     assert_eq!(kind(r#"{"type":"ERROR"}"#), FrameKind::Error);
     assert_eq!(kind(r#"{"type":"HUH","object":{}}"#), FrameKind::Unknown("HUH".into()));
-    assert!(read_frame(br#"{"object":{}}"#).is_err());
-    assert_eq!(read_frame(br#"{"type":"ADDED","object":{"a": 1}}"#).unwrap().object, br#"{"a": 1}"#);
+    assert!(Wire::Json.read_frame(br#"{"object":{}}"#).is_err());
+    assert_eq!(
+        Wire::Json.read_frame(br#"{"type":"ADDED","object":{"a": 1}}"#).unwrap().object,
+        br#"{"a": 1}"#
+    );
 
-    let bookmark =
-        read_bookmark(br#"{"kind":"Pod","metadata":{"resourceVersion":"9","annotations":null},"spec":{}}"#);
+    let bookmark = Wire::Json
+        .read_bookmark(br#"{"kind":"Pod","metadata":{"resourceVersion":"9","annotations":null},"spec":{}}"#);
     assert_eq!(bookmark.unwrap(), BookmarkFrame { version: 9, initial_events_end: false });
-    let bookmark = read_bookmark(
+    let bookmark = Wire::Json.read_bookmark(
         br#"{"metadata":{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}}"#,
     );
     assert!(bookmark.unwrap().initial_events_end);
-    assert!(read_bookmark(b"{}").is_err());
+    assert!(Wire::Json.read_bookmark(b"{}").is_err());
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 use super::transport::{Response, TransportError};
+use crate::kubeapi::decode::{ProtobufStatus, read_status};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -73,10 +74,31 @@ struct Cause {
     message: Option<String>,
 }
 
+impl From<ProtobufStatus> for Status {
+    fn from(status: ProtobufStatus) -> Status {
+        let said = |text: String| Some(text).filter(|text| !text.is_empty());
+        Status {
+            code: u16::try_from(status.code).ok().filter(|code| *code > 0),
+            message: said(status.message),
+            reason: said(status.reason),
+            details: status.details.map(|details| Details {
+                causes: Some(
+                    details
+                        .causes
+                        .into_iter()
+                        .map(|cause| Cause { reason: said(cause.reason), message: said(cause.message) })
+                        .collect(),
+                ),
+                retry_after_seconds: u64::try_from(details.retry_after_seconds).ok().filter(|s| *s > 0),
+            }),
+        }
+    }
+}
+
 impl Failure {
     /// The failure that an answer with this code means; its body is a Status or some text.
     pub(super) async fn of_response(response: Response) -> Failure {
-        let Response { status, retry_after, mut body } = response;
+        let Response { status, retry_after, mut body, .. } = response;
         let mut text = Vec::new();
         // Without a body the code says enough.
         let _ = tokio::time::timeout(ERROR_BODY_LIMIT, async {
@@ -93,7 +115,8 @@ impl Failure {
 
     /// The failure that a Status means. `code` counts where the Status has none.
     pub(super) fn of_status(code: u16, status: &[u8], retry_after: Option<Duration>) -> Failure {
-        let parsed: Status = serde_json::from_slice(status).unwrap_or_else(|_| {
+        let protobuf = read_status(status).map(Status::from);
+        let parsed = protobuf.or_else(|| serde_json::from_slice(status).ok()).unwrap_or_else(|| {
             let start: String = String::from_utf8_lossy(status).chars().take(200).collect();
             Status { message: Some(start.trim().to_owned()), ..Status::default() }
         });

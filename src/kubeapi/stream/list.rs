@@ -11,7 +11,7 @@ use super::handle::Answered;
 use super::machine::{State, Stream};
 use super::request::{Fresh, Page};
 use super::{Change, Listed, Sink};
-use crate::kubeapi::decode::{Decoder, ListEnd, ListSplitter};
+use crate::kubeapi::decode::{Decoder, ListEnd, Objects, Wire};
 use crate::model::{Meta, Version};
 
 /// The time limit of one page.
@@ -74,8 +74,11 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         if self.streaming {
             return self.list_by_watch(listing).await;
         }
-        let before = listing.rows.len();
+        let (before, protobuf) = (listing.rows.len(), self.protobuf);
         let fetched = timeout(PAGE_LIMIT, self.fetch(&mut listing)).await;
+        if protobuf != self.protobuf {
+            return State::List(listing.again());
+        }
         match fetched.unwrap_or(Err(Failure::Late(PAGE_LIMIT))) {
             Ok(end) => self.page_fetched(listing, end),
             Err(failure) => {
@@ -88,31 +91,31 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
     async fn fetch(&mut self, listing: &mut Listing<D::Row>) -> Result<ListEnd, Failure> {
         let uri = self.config.list_uri(listing.fresh, &listing.page);
         let (deciding, rows) = (listing.deciding, &mut listing.rows);
-        self.walk(uri, |stream, object| rows.extend(stream.read_object(deciding, object))).await
+        self.walk(uri, |stream, wire, object| rows.extend(stream.read_object(deciding, wire, object))).await
     }
 
     /// The version of a consistent list, by as little of it as can be had.
     pub(super) async fn newest_version(&mut self) -> Result<Version, Failure> {
-        Ok(self.walk(self.config.newest_uri(), |_, _| {}).await?.version)
+        Ok(self.walk(self.config.newest_uri(), |_, _, _| {}).await?.version)
     }
 
     /// Reads a list and takes its objects one by one.
     async fn walk(
         &mut self,
         uri: String,
-        mut take: impl FnMut(&mut Self, &[u8]),
+        mut take: impl FnMut(&mut Self, Wire, &[u8]),
     ) -> Result<ListEnd, Failure> {
-        let response = self.transport.get(uri, self.config.list_accept()).await?;
+        let response = self.transport.get(uri, self.config.list_accept(self.protobuf)).await?;
         if response.status != 200 {
             return Err(Failure::of_response(response).await);
         }
         let mut body = response.body;
-        let mut splitter = ListSplitter::default();
+        let mut splitter = Objects::of(response.wire);
         while let Some(chunk) = body.next().await {
             splitter.push(&chunk?);
             self.shared.life.sign();
             while let Some(object) = splitter.next_object().map_err(unreadable)? {
-                take(self, &object);
+                take(self, response.wire, &object);
             }
         }
         let end = splitter.finish().map_err(unreadable)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::failure::{Backoff, Doing, Failure, Told};
 use super::handle::{Shared, StreamHandle};
@@ -20,7 +20,7 @@ use super::transport::Transport;
 use super::undecodable::Undecodable;
 use super::watch::Watching;
 use super::{ListMode, Listed, Sink, StreamConfig};
-use crate::kubeapi::decode::{DecodeError, Decoder};
+use crate::kubeapi::decode::{DecodeError, Decoder, Wire};
 use crate::model::{Meta, Version};
 
 /// So often a list or a watch is found behind what was shown before a consistent read decides.
@@ -40,6 +40,8 @@ pub struct Stream<D: Decoder, S: Sink<Row = D::Row>> {
     pub(super) unknown_told: bool,
     /// Lists are fetched as the beginning of a watch.
     pub(super) streaming: bool,
+    /// Protobuf is asked for: until something came that only JSON says.
+    pub(super) protobuf: bool,
     /// What has been shown.
     pub(super) shown: Version,
     pub(super) list_backoff: Backoff,
@@ -78,6 +80,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         let metrics = metrics.of(config.resource, shared.life.clone());
         let stream = Stream {
             transport,
+            protobuf: decoder.reads_protobuf(),
             decoder,
             sink,
             asked: shared.asked.subscribe(),
@@ -210,6 +213,16 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         new
     }
 
+    /// Something came in protobuf that only JSON may say whole: JSON from now on. What is being read is
+    /// to be read again.
+    pub(super) fn want_json(&mut self, error: &DecodeError) {
+        if std::mem::replace(&mut self.protobuf, false) {
+            self.metrics.restarted("undecodable");
+            let resource = self.config.resource;
+            info!(resource, "{resource} are read as JSON from now on, not as protobuf: {error}");
+        }
+    }
+
     /// Something of which not even the name can be read.
     pub(super) fn unreadable(&self, error: &DecodeError) -> Failure {
         self.metrics.decode_errors.inc();
@@ -218,8 +231,17 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
 
     /// One object of a list or a streaming list. One without a readable name is left out: which row is
     /// its old one cannot be known, and the others are not to wait for it.
-    pub(super) fn read_object(&mut self, deciding: bool, object: &[u8]) -> Option<(Meta, Listed<D::Row>)> {
-        let meta = match self.decoder.meta(object) {
+    pub(super) fn read_object(
+        &mut self,
+        deciding: bool,
+        wire: Wire,
+        object: &[u8],
+    ) -> Option<(Meta, Listed<D::Row>)> {
+        let meta = match self.decoder.meta(wire, object) {
+            Err(error) if wire == Wire::Protobuf => {
+                self.want_json(&error);
+                return None;
+            }
             Ok(meta) => meta,
             Err(error) => {
                 let failure = self.unreadable(&error);
@@ -231,8 +253,12 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         if !deciding && !self.sink.wants(&meta) {
             return Some((meta, Listed::Unchanged));
         }
-        match self.decoder.decode(object) {
+        match self.decoder.decode(wire, object) {
             Ok(row) => Some((meta, Listed::Row(row))),
+            Err(error) if wire == Wire::Protobuf => {
+                self.want_json(&error);
+                None
+            }
             Err(error) => {
                 self.is_undecodable(&meta, &error);
                 Some((meta, Listed::Undecodable))

@@ -6,10 +6,15 @@ use super::StreamConfig;
 use crate::model::Version;
 
 const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf,application/json";
 // Whoever cannot strip objects sends them whole: their metadata is read all the same.
 const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+const PROTOBUF_METADATA_LIST: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+     application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+const PROTOBUF_METADATA: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,\
+     application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 /// How fresh a list has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +38,23 @@ pub(super) enum Page {
 
 impl StreamConfig {
     /// What a list accepts.
-    pub(super) fn list_accept(&self) -> &'static str {
-        if self.metadata_only { METADATA_LIST } else { JSON }
+    pub(super) fn list_accept(&self, protobuf: bool) -> &'static str {
+        match (self.metadata_only, protobuf) {
+            (true, true) => PROTOBUF_METADATA_LIST,
+            (true, false) => METADATA_LIST,
+            (false, true) => PROTOBUF,
+            (false, false) => JSON,
+        }
     }
 
     /// What a watch accepts.
-    pub(super) fn watch_accept(&self) -> &'static str {
-        if self.metadata_only { METADATA } else { JSON }
+    pub(super) fn watch_accept(&self, protobuf: bool) -> &'static str {
+        match (self.metadata_only, protobuf) {
+            (true, true) => PROTOBUF_METADATA,
+            (true, false) => METADATA,
+            (false, true) => PROTOBUF,
+            (false, false) => JSON,
+        }
     }
 
     /// The address of one page.

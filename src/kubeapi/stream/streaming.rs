@@ -14,7 +14,7 @@ use super::list::{Listing, Verdict};
 use super::machine::{State, Stream};
 use super::watch::Watching;
 use super::{Listed, Sink};
-use crate::kubeapi::decode::{Decoder, FrameKind, read_bookmark, read_frame};
+use crate::kubeapi::decode::{Decoder, FrameKind, Wire};
 use crate::model::{Key, Meta};
 
 /// A list that has not ended after this long is not going to.
@@ -34,7 +34,11 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
     /// Fetches a list as the beginning of a watch.
     pub(super) async fn list_by_watch(&mut self, listing: Listing<D::Row>) -> State<D::Row> {
         let mut listing = listing.again();
+        let protobuf = self.protobuf;
         let gathered = timeout(LIST_LIMIT, self.gather(&mut listing)).await;
+        if protobuf != self.protobuf {
+            return State::List(listing.again());
+        }
         match gathered.unwrap_or_else(|_| Ok(Gathered::Unsupported("it did not end".to_owned()))) {
             Ok(Gathered::Complete(watching)) => match self.judge(listing) {
                 Verdict::Refused(state) => state,
@@ -56,7 +60,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
 
     async fn gather(&mut self, listing: &mut Listing<D::Row>) -> Result<Gathered, Failure> {
         let uri = self.config.streaming_uri(listing.fresh);
-        let request = self.transport.get(uri, self.config.watch_accept());
+        let request = self.transport.get(uri, self.config.watch_accept(self.protobuf));
         let response = timeout(SILENCE, request).await.map_err(|_| Failure::Late(SILENCE))??;
         if response.status != 200 {
             let failure = Failure::of_response(response).await;
@@ -66,15 +70,18 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
                 Err(failure)
             };
         }
-        let mut watching = Watching::new(response.body);
+        let mut watching = Watching::new(response.wire, response.body);
         let mut rows = Rows::new();
         loop {
             let chunk = timeout(SILENCE, watching.body.next()).await.map_err(|_| Failure::Silent(SILENCE))?;
             let chunk = chunk.ok_or_else(|| Failure::Unreadable("the list broke off".to_owned()))??;
             self.shared.life.sign();
             watching.frames.push(&chunk);
-            while let Some(line) = watching.frames.next_frame() {
-                match self.gather_frame(listing, &mut rows, &line)? {
+            let wire = watching.frames.wire();
+            while let Some(frame) =
+                watching.frames.next_frame().map_err(|error| Failure::Unreadable(error.to_string()))?
+            {
+                match self.gather_frame(listing, &mut rows, wire, &frame)? {
                     Progress::More => {}
                     Progress::NoEnd => {
                         return Ok(Gathered::Unsupported("it has no end".to_owned()));
@@ -92,22 +99,23 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         &mut self,
         listing: &mut Listing<D::Row>,
         rows: &mut Rows<D::Row>,
-        line: &[u8],
+        wire: Wire,
+        frame: &[u8],
     ) -> Result<Progress, Failure> {
-        let frame = read_frame(line).map_err(|error| Failure::Unreadable(error.to_string()))?;
+        let frame = wire.read_frame(frame).map_err(|error| Failure::Unreadable(error.to_string()))?;
         match frame.kind {
             FrameKind::Upserted => {
-                if let Some((meta, listed)) = self.read_object(listing.deciding, frame.object) {
+                if let Some((meta, listed)) = self.read_object(listing.deciding, wire, frame.object) {
                     rows.insert(meta.key.clone(), (meta, listed));
                 }
             }
             FrameKind::Deleted => {
-                let meta = self.decoder.meta(frame.object);
+                let meta = self.decoder.meta(wire, frame.object);
                 let meta = meta.map_err(|error| Failure::Unreadable(error.to_string()))?;
                 rows.remove(&meta.key);
             }
             FrameKind::Bookmark => {
-                let bookmark = read_bookmark(frame.object);
+                let bookmark = wire.read_bookmark(frame.object);
                 let bookmark = bookmark.map_err(|error| Failure::Unreadable(error.to_string()))?;
                 if !bookmark.initial_events_end {
                     return Ok(Progress::NoEnd);

@@ -6,11 +6,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use futures::{FutureExt, future};
-use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use thiserror::Error;
+
+use crate::kubeapi::decode::Wire;
 
 /// A request that got no answer, or a body that broke off.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Response {
     pub status: u16,
     /// The header `Retry-After` in seconds, when there is one.
     pub retry_after: Option<Duration>,
+    /// The format of the body.
+    pub wire: Wire,
     /// The body in pieces of any size.
     pub body: BoxStream<'static, Result<Bytes, TransportError>>,
 }
@@ -49,7 +53,8 @@ impl Transport for ClientTransport {
             let request = request.map_err(|error| TransportError(error.to_string()))?;
             let response = client.send(request).await.map_err(|error| explain(&error))?;
             let (head, body) = response.into_parts();
-            let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+            let retry_after = header(RETRY_AFTER);
             let body = body
                 .into_data_stream()
                 .map_err(|error| explain(&error))
@@ -57,6 +62,7 @@ impl Transport for ClientTransport {
             Ok(Response {
                 status: head.status.as_u16(),
                 retry_after: retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+                wire: Wire::of(header(CONTENT_TYPE).unwrap_or_default()),
                 body: body.boxed(),
             })
         }

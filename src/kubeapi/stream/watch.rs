@@ -14,7 +14,7 @@ use super::list::Listing;
 use super::machine::{State, Stream, asked};
 use super::transport::TransportError;
 use super::{Change, Sink};
-use crate::kubeapi::decode::{Decoder, FrameKind, FrameSplitter, read_bookmark, read_frame};
+use crate::kubeapi::decode::{Decoder, FrameKind, Frames, Wire};
 use crate::model::{Meta, Version};
 
 /// How long a watch may take to be accepted. After a connection fell silent the next one may be a dead
@@ -31,13 +31,13 @@ const SILENT: u32 = 3;
 /// An open watch.
 pub(super) struct Watching {
     pub(super) body: BoxStream<'static, Result<Bytes, TransportError>>,
-    pub(super) frames: FrameSplitter,
+    pub(super) frames: Frames,
     opened: Instant,
 }
 
 impl Watching {
-    pub(super) fn new(body: BoxStream<'static, Result<Bytes, TransportError>>) -> Watching {
-        Watching { body, frames: FrameSplitter::default(), opened: Instant::now() }
+    pub(super) fn new(wire: Wire, body: BoxStream<'static, Result<Bytes, TransportError>>) -> Watching {
+        Watching { body, frames: Frames::of(wire), opened: Instant::now() }
     }
 }
 
@@ -52,7 +52,8 @@ enum Heard {
 impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
     /// Opens a watch. That it is accepted is a sign of life.
     pub(super) async fn open(&mut self) -> State<D::Row> {
-        let request = self.transport.get(self.config.watch_uri(self.shown), self.config.watch_accept());
+        let request =
+            self.transport.get(self.config.watch_uri(self.shown), self.config.watch_accept(self.protobuf));
         let answered = self.shared.answered.borrow().number;
         let response = tokio::select! {
             biased;
@@ -63,7 +64,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
             Ok(Ok(response)) if response.status == 200 => {
                 self.shared.life.sign();
                 self.told.works(Doing::Open);
-                return State::Watching(Watching::new(response.body));
+                return State::Watching(Watching::new(response.wire, response.body));
             }
             Ok(Ok(response)) => Failure::of_response(response).await,
             Ok(Err(error)) => Failure::Connection(error),
@@ -90,8 +91,15 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
 
     /// Takes what the watch has sent, then waits for more.
     pub(super) async fn read(&mut self, mut watching: Watching) -> State<D::Row> {
-        while let Some(line) = watching.frames.next_frame() {
-            if let Err(failure) = self.take(&line) {
+        let wire = watching.frames.wire();
+        loop {
+            let frame = watching.frames.next_frame().map_err(|error| self.unreadable(&error));
+            let taken = match frame {
+                Ok(None) => break,
+                Ok(Some(frame)) => self.take(wire, &frame),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = taken {
                 return self.watch_failed(failure);
             }
         }
@@ -196,8 +204,8 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
     }
 
     /// Takes one frame. An error ends the watch.
-    fn take(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let frame = read_frame(line).map_err(|error| self.unreadable(&error))?;
+    fn take(&mut self, wire: Wire, frame: &[u8]) -> Result<(), Failure> {
+        let frame = wire.read_frame(frame).map_err(|error| self.unreadable(&error))?;
         match frame.kind {
             FrameKind::Error => return Err(Failure::of_status(200, frame.object, None)),
             FrameKind::Unknown(kind) => {
@@ -211,19 +219,20 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
                 return Ok(());
             }
             FrameKind::Bookmark => {
-                let version = read_bookmark(frame.object).map_err(|error| self.unreadable(&error))?.version;
+                let version =
+                    wire.read_bookmark(frame.object).map_err(|error| self.unreadable(&error))?.version;
                 self.newer(version)?;
                 self.tell(version, Change::Bookmark(version));
             }
             FrameKind::Upserted | FrameKind::Deleted => {
-                let meta = self.decoder.meta(frame.object).map_err(|error| self.unreadable(&error))?;
+                let meta = self.decoder.meta(wire, frame.object).map_err(|error| self.unreadable(&error))?;
                 self.newer(meta.version)?;
                 let version = meta.version;
                 let change = if frame.kind == FrameKind::Deleted {
                     self.undecodable.over(&meta.uid);
                     Change::Deleted(meta)
                 } else {
-                    self.upserted(meta, frame.object)
+                    self.upserted(meta, wire, frame.object)?
                 };
                 self.tell(version, change);
             }
@@ -231,14 +240,18 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
         Ok(())
     }
 
-    fn upserted(&mut self, meta: Meta, object: &[u8]) -> Change<D::Row> {
+    fn upserted(&mut self, meta: Meta, wire: Wire, object: &[u8]) -> Result<Change<D::Row>, Failure> {
         if meta.version > 0 && !self.sink.wants(&meta) {
-            return Change::Bookmark(meta.version);
+            return Ok(Change::Bookmark(meta.version));
         }
-        match self.decoder.decode(object) {
+        Ok(match self.decoder.decode(wire, object) {
             Ok(row) => {
                 self.undecodable.over(&meta.uid);
                 Change::Upserted(meta, row)
+            }
+            Err(error) if wire == Wire::Protobuf => {
+                self.want_json(&error);
+                return Err(Failure::Unreadable(error.to_string()));
             }
             Err(error) => {
                 if self.is_undecodable(&meta, &error) {
@@ -246,7 +259,7 @@ impl<D: Decoder, S: Sink<Row = D::Row>> Stream<D, S> {
                 }
                 Change::Undecodable(meta)
             }
-        }
+        })
     }
 
     /// A watch does not go back. A version that could not be read (0) says nothing.

@@ -4,53 +4,53 @@ use serde::Deserialize;
 use smol_str::SmolStr;
 
 use super::DecodeError;
-use super::lenient::{Identity, List, Pairs, Str};
+use super::lenient::{Identity, List, Moment, Pairs, Str};
 use super::quantity::milli;
 use crate::model::address::{parse_ip, publishable};
 use crate::model::labels::{LAST_APPLIED, TOPOLOGY_AWARE_HINTS, TOPOLOGY_MODE, ZONE};
 use crate::model::pod::{Ips, PodIp, intern_ports};
 use crate::model::{
     AddressType, ContainerPort, Endpoints, EndpointsAddress, EndpointsPort, Meta, Node, Pod, Protocol,
-    Service, ServicePort, Subset, TargetPort, TargetReference, Text, Time, TopologyMode, Uid,
+    Service, ServicePort, Subset, TargetPort, TargetReference, Text, TopologyMode, Uid,
 };
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireMeta<'a> {
+pub(super) struct WireMeta<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
     #[serde(borrow)]
-    namespace: Str<'a>,
+    pub(super) namespace: Str<'a>,
     #[serde(borrow)]
-    uid: Str<'a>,
+    pub(super) uid: Str<'a>,
     #[serde(borrow)]
-    resource_version: Str<'a>,
+    pub(super) resource_version: Str<'a>,
     #[serde(borrow)]
-    labels: Pairs<'a>,
+    pub(super) labels: Pairs<'a>,
     #[serde(borrow)]
-    deletion_timestamp: Str<'a>,
+    pub(super) deletion_timestamp: Moment<'a>,
 }
 
 /// Metadata with annotations: only for the kinds whose annotations are read, because skipping them is cheaper.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireAnnotatedMeta<'a> {
+pub(super) struct WireAnnotatedMeta<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
     #[serde(borrow)]
-    namespace: Str<'a>,
+    pub(super) namespace: Str<'a>,
     #[serde(borrow)]
-    uid: Str<'a>,
+    pub(super) uid: Str<'a>,
     #[serde(borrow)]
-    resource_version: Str<'a>,
+    pub(super) resource_version: Str<'a>,
     #[serde(borrow)]
-    labels: Pairs<'a>,
+    pub(super) labels: Pairs<'a>,
     #[serde(borrow)]
-    annotations: Pairs<'a>,
+    pub(super) annotations: Pairs<'a>,
     #[serde(borrow)]
-    deletion_timestamp: Str<'a>,
+    pub(super) deletion_timestamp: Moment<'a>,
     #[serde(borrow)]
-    creation_timestamp: Str<'a>,
+    pub(super) creation_timestamp: Moment<'a>,
 }
 
 macro_rules! identity {
@@ -100,78 +100,78 @@ pub fn read_meta(json: &[u8]) -> Result<Meta, DecodeError> {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WirePod<'a> {
+pub(super) struct WirePod<'a> {
     #[serde(borrow)]
-    metadata: WireMeta<'a>,
+    pub(super) metadata: WireMeta<'a>,
     #[serde(borrow)]
-    spec: Option<WirePodSpec<'a>>,
+    pub(super) spec: Option<WirePodSpec<'a>>,
     #[serde(borrow)]
-    status: Option<WirePodStatus<'a>>,
+    pub(super) status: Option<WirePodStatus<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WirePodSpec<'a> {
+pub(super) struct WirePodSpec<'a> {
     #[serde(borrow)]
-    node_name: Str<'a>,
+    pub(super) node_name: Str<'a>,
     #[serde(borrow)]
-    hostname: Str<'a>,
+    pub(super) hostname: Str<'a>,
     #[serde(borrow)]
-    subdomain: Str<'a>,
+    pub(super) subdomain: Str<'a>,
     #[serde(borrow)]
-    containers: List<WireContainer<'a>>,
+    pub(super) containers: List<WireContainer<'a>>,
     #[serde(borrow)]
-    init_containers: List<WireContainer<'a>>,
+    pub(super) init_containers: List<WireContainer<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireContainer<'a> {
+pub(super) struct WireContainer<'a> {
     #[serde(borrow)]
-    restart_policy: Str<'a>,
+    pub(super) restart_policy: Str<'a>,
     #[serde(borrow)]
-    ports: List<WireContainerPort<'a>>,
+    pub(super) ports: List<WireContainerPort<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireContainerPort<'a> {
+pub(super) struct WireContainerPort<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
-    container_port: Option<i32>,
+    pub(super) name: Str<'a>,
+    pub(super) container_port: Option<i32>,
     #[serde(borrow)]
-    protocol: Str<'a>,
+    pub(super) protocol: Str<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WirePodStatus<'a> {
+pub(super) struct WirePodStatus<'a> {
     #[serde(borrow)]
-    phase: Str<'a>,
+    pub(super) phase: Str<'a>,
     #[serde(borrow, rename = "podIP")]
-    pod_ip: Str<'a>,
+    pub(super) pod_ip: Str<'a>,
     #[serde(borrow, rename = "podIPs")]
-    pod_ips: List<WirePodIp<'a>>,
+    pub(super) pod_ips: List<WirePodIp<'a>>,
     #[serde(borrow)]
-    conditions: List<WireCondition<'a>>,
+    pub(super) conditions: List<WireCondition<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WirePodIp<'a> {
+pub(super) struct WirePodIp<'a> {
     #[serde(borrow)]
-    ip: Str<'a>,
+    pub(super) ip: Str<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireCondition<'a> {
+pub(super) struct WireCondition<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
+    pub(super) kind: Str<'a>,
     #[serde(borrow)]
-    status: Str<'a>,
+    pub(super) status: Str<'a>,
     #[serde(borrow)]
-    last_transition_time: Str<'a>,
+    pub(super) last_transition_time: Moment<'a>,
 }
 
 /// A Pod from JSON.
@@ -179,7 +179,11 @@ struct WireCondition<'a> {
 /// # Errors
 /// When the text is not JSON of that shape; see [`read_meta`] for the metadata.
 pub fn decode_pod(json: &[u8]) -> Result<Pod, DecodeError> {
-    let pod: WirePod = serde_json::from_slice(json).map_err(|e| wrong("Pod", e))?;
+    pod_row(serde_json::from_slice(json).map_err(|e| wrong("Pod", e))?)
+}
+
+/// The row of a Pod, whatever it was read from.
+pub(super) fn pod_row(pod: WirePod<'_>) -> Result<Pod, DecodeError> {
     let (key, uid, version) = identity!(pod.metadata).map_err(|e| wrong("Pod", e))?;
     let spec = pod.spec.unwrap_or_default();
     let status = pod.status.unwrap_or_default();
@@ -195,10 +199,10 @@ pub fn decode_pod(json: &[u8]) -> Result<Pod, DecodeError> {
         ips: Ips::new(ips),
         hostname: spec.hostname.non_empty().map(SmolStr::new),
         subdomain: spec.subdomain.non_empty().map(SmolStr::new),
-        terminating: !pod.metadata.deletion_timestamp.is_empty(),
+        terminating: pod.metadata.deletion_timestamp.is_set(),
         terminal: matches!(&*status.phase, "Succeeded" | "Failed"),
         ready: ready.is_some_and(|c| &*c.status == "True"),
-        ready_since: ready.and_then(|c| Time::parse(&c.last_transition_time)),
+        ready_since: ready.and_then(|c| c.last_transition_time.time()),
         ports: named_ports(&spec),
     })
 }
@@ -229,48 +233,48 @@ fn named_ports(spec: &WirePodSpec<'_>) -> std::sync::Arc<[ContainerPort]> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireService<'a> {
+pub(super) struct WireService<'a> {
     #[serde(borrow)]
-    metadata: WireAnnotatedMeta<'a>,
+    pub(super) metadata: WireAnnotatedMeta<'a>,
     #[serde(borrow)]
-    spec: Option<WireServiceSpec<'a>>,
+    pub(super) spec: Option<WireServiceSpec<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireServiceSpec<'a> {
+pub(super) struct WireServiceSpec<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
+    pub(super) kind: Str<'a>,
     #[serde(borrow)]
-    selector: Pairs<'a>,
+    pub(super) selector: Pairs<'a>,
     #[serde(borrow, rename = "clusterIP")]
-    cluster_ip: Str<'a>,
+    pub(super) cluster_ip: Str<'a>,
     #[serde(borrow)]
-    ip_families: List<Str<'a>>,
-    publish_not_ready_addresses: Option<bool>,
+    pub(super) ip_families: List<Str<'a>>,
+    pub(super) publish_not_ready_addresses: Option<bool>,
     #[serde(borrow)]
-    ports: List<WireServicePort<'a>>,
+    pub(super) ports: List<WireServicePort<'a>>,
     #[serde(borrow)]
-    traffic_distribution: Option<Str<'a>>,
+    pub(super) traffic_distribution: Option<Str<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireServicePort<'a> {
+pub(super) struct WireServicePort<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
     #[serde(borrow)]
-    protocol: Str<'a>,
+    pub(super) protocol: Str<'a>,
     #[serde(borrow)]
-    app_protocol: Option<Str<'a>>,
-    port: Option<i32>,
+    pub(super) app_protocol: Option<Str<'a>>,
+    pub(super) port: Option<i32>,
     #[serde(borrow)]
-    target_port: Option<IntOrString<'a>>,
+    pub(super) target_port: Option<IntOrString<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum IntOrString<'a> {
+pub(super) enum IntOrString<'a> {
     Int(i32),
     #[serde(borrow)]
     Text(Str<'a>),
@@ -281,7 +285,11 @@ enum IntOrString<'a> {
 /// # Errors
 /// As [`decode_pod`].
 pub fn decode_service(json: &[u8]) -> Result<Service, DecodeError> {
-    let service: WireService = serde_json::from_slice(json).map_err(|e| wrong("Service", e))?;
+    service_row(serde_json::from_slice(json).map_err(|e| wrong("Service", e))?)
+}
+
+/// The row of a Service, whatever it was read from.
+pub(super) fn service_row(service: WireService<'_>) -> Result<Service, DecodeError> {
     let meta = &service.metadata;
     let (key, uid, version) = identity!(meta).map_err(|e| wrong("Service", e))?;
     let spec = service.spec.unwrap_or_default();
@@ -291,9 +299,9 @@ pub fn decode_service(json: &[u8]) -> Result<Service, DecodeError> {
         key,
         uid,
         version,
-        created: Time::parse(&meta.creation_timestamp),
+        created: meta.creation_timestamp.time(),
         labels: meta.labels.labels(),
-        deleting: !meta.deletion_timestamp.is_empty(),
+        deleting: meta.deletion_timestamp.is_set(),
         external_name: &*spec.kind == "ExternalName",
         selector: (!spec.selector.0.is_empty()).then(|| spec.selector.labels()),
         cluster_ip: spec.cluster_ip.smol(),
@@ -330,27 +338,27 @@ fn service_port(port: &WireServicePort<'_>) -> ServicePort {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireNode<'a> {
+pub(super) struct WireNode<'a> {
     #[serde(borrow)]
-    metadata: WireMeta<'a>,
+    pub(super) metadata: WireMeta<'a>,
     #[serde(borrow)]
-    status: Option<WireNodeStatus<'a>>,
+    pub(super) status: Option<WireNodeStatus<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireNodeStatus<'a> {
+pub(super) struct WireNodeStatus<'a> {
     #[serde(borrow)]
-    conditions: List<WireCondition<'a>>,
+    pub(super) conditions: List<WireCondition<'a>>,
     #[serde(borrow)]
-    allocatable: Option<WireAllocatable<'a>>,
+    pub(super) allocatable: Option<WireAllocatable<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireAllocatable<'a> {
+pub(super) struct WireAllocatable<'a> {
     #[serde(borrow)]
-    cpu: Str<'a>,
+    pub(super) cpu: Str<'a>,
 }
 
 /// A Node from JSON.
@@ -358,7 +366,11 @@ struct WireAllocatable<'a> {
 /// # Errors
 /// As [`decode_pod`].
 pub fn decode_node(json: &[u8]) -> Result<Node, DecodeError> {
-    let node: WireNode = serde_json::from_slice(json).map_err(|e| wrong("Node", e))?;
+    node_row(serde_json::from_slice(json).map_err(|e| wrong("Node", e))?)
+}
+
+/// The row of a Node, whatever it was read from.
+pub(super) fn node_row(node: WireNode<'_>) -> Result<Node, DecodeError> {
     let (key, uid, version) = identity!(node.metadata).map_err(|e| wrong("Node", e))?;
     let status = node.status.unwrap_or_default();
     let labels = &node.metadata.labels;
@@ -376,47 +388,47 @@ pub fn decode_node(json: &[u8]) -> Result<Node, DecodeError> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireEndpoints<'a> {
+pub(super) struct WireEndpoints<'a> {
     #[serde(borrow)]
-    metadata: WireAnnotatedMeta<'a>,
+    pub(super) metadata: WireAnnotatedMeta<'a>,
     #[serde(borrow)]
-    subsets: List<WireSubset<'a>>,
+    pub(super) subsets: List<WireSubset<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireSubset<'a> {
+pub(super) struct WireSubset<'a> {
     #[serde(borrow)]
-    addresses: List<WireAddress<'a>>,
+    pub(super) addresses: List<WireAddress<'a>>,
     #[serde(borrow)]
-    not_ready_addresses: List<WireAddress<'a>>,
+    pub(super) not_ready_addresses: List<WireAddress<'a>>,
     #[serde(borrow)]
-    ports: List<WireEndpointsPort<'a>>,
+    pub(super) ports: List<WireEndpointsPort<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireAddress<'a> {
+pub(super) struct WireAddress<'a> {
     #[serde(borrow)]
-    ip: Str<'a>,
+    pub(super) ip: Str<'a>,
     #[serde(borrow)]
-    hostname: Str<'a>,
+    pub(super) hostname: Str<'a>,
     #[serde(borrow)]
-    node_name: Option<Str<'a>>,
+    pub(super) node_name: Option<Str<'a>>,
     #[serde(borrow)]
-    target_ref: Option<WireReference<'a>>,
+    pub(super) target_ref: Option<WireReference<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireEndpointsPort<'a> {
+pub(super) struct WireEndpointsPort<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
-    port: Option<i32>,
+    pub(super) name: Str<'a>,
+    pub(super) port: Option<i32>,
     #[serde(borrow)]
-    protocol: Str<'a>,
+    pub(super) protocol: Str<'a>,
     #[serde(borrow)]
-    app_protocol: Option<Str<'a>>,
+    pub(super) app_protocol: Option<Str<'a>>,
 }
 
 /// A core/v1 ObjectReference.
@@ -424,19 +436,19 @@ struct WireEndpointsPort<'a> {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct WireReference<'a> {
     #[serde(borrow)]
-    kind: Str<'a>,
+    pub(super) kind: Str<'a>,
     #[serde(borrow)]
-    namespace: Str<'a>,
+    pub(super) namespace: Str<'a>,
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
     #[serde(borrow)]
-    uid: Str<'a>,
+    pub(super) uid: Str<'a>,
     #[serde(borrow)]
-    api_version: Str<'a>,
+    pub(super) api_version: Str<'a>,
     #[serde(borrow)]
-    resource_version: Str<'a>,
+    pub(super) resource_version: Str<'a>,
     #[serde(borrow)]
-    field_path: Str<'a>,
+    pub(super) field_path: Str<'a>,
 }
 
 impl WireReference<'_> {
@@ -458,7 +470,11 @@ impl WireReference<'_> {
 /// # Errors
 /// As [`decode_pod`].
 pub fn decode_endpoints(json: &[u8]) -> Result<Endpoints, DecodeError> {
-    let endpoints: WireEndpoints = serde_json::from_slice(json).map_err(|e| wrong("Endpoints", e))?;
+    endpoints_row(serde_json::from_slice(json).map_err(|e| wrong("Endpoints", e))?)
+}
+
+/// The row of a Endpoints, whatever it was read from.
+pub(super) fn endpoints_row(endpoints: WireEndpoints<'_>) -> Result<Endpoints, DecodeError> {
     let meta = &endpoints.metadata;
     let (key, uid, version) = identity!(meta).map_err(|e| wrong("Endpoints", e))?;
     Ok(Endpoints {
@@ -467,7 +483,7 @@ pub fn decode_endpoints(json: &[u8]) -> Result<Endpoints, DecodeError> {
         version,
         labels: meta.labels.labels(),
         annotations: meta.annotations.labels_where(|key| key != LAST_APPLIED),
-        deleting: !meta.deletion_timestamp.is_empty(),
+        deleting: meta.deletion_timestamp.is_set(),
         subsets: endpoints.subsets.iter().map(subset).collect(),
     })
 }

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use smol_str::SmolStr;
 
-use crate::model::{Key, Labels, Text, Uid, Version};
+use crate::model::{Key, Labels, Text, Time, Uid, Version};
 
 /// Text, borrowed where it can be; null and absent are empty.
 #[derive(Clone, Default)]
@@ -56,6 +56,47 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
             }
         }
         deserializer.deserialize_any(V)
+    }
+}
+
+impl<'a> From<&'a str> for Str<'a> {
+    fn from(text: &'a str) -> Str<'a> {
+        Str(Cow::Borrowed(text))
+    }
+}
+
+/// A point in time: RFC 3339 text, or already one; null and absent are none.
+#[derive(Default)]
+pub enum Moment<'a> {
+    /// There is none.
+    #[default]
+    None,
+    /// As JSON has it.
+    Text(Str<'a>),
+    /// As protobuf has it.
+    Time(Time),
+}
+
+impl Moment<'_> {
+    /// Whether there is one, right or wrong.
+    pub fn is_set(&self) -> bool {
+        !matches!(self, Moment::None)
+    }
+
+    /// The time; `None` also when the text is none.
+    pub fn time(&self) -> Option<Time> {
+        match self {
+            Moment::None => None,
+            Moment::Text(text) => Time::parse(text),
+            Moment::Time(time) => Some(*time),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Moment<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Str::deserialize(deserializer)?;
+        Ok(if text.is_empty() { Moment::None } else { Moment::Text(text) })
     }
 }
 

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use super::DecodeError;
 use super::decode::WireReference;
-use super::lenient::{Identity, List, Pairs, Str};
+use super::lenient::{Identity, List, Moment, Pairs, Str};
 use crate::model::{
     AddressType, Addresses, Conditions, Endpoint, Foreign, Hints, OwnerReference, Port, Protocol, Slice,
     Text, Uid,
@@ -18,78 +18,78 @@ use crate::model::{
 
 #[derive(serde::Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireSliceMeta<'a> {
+pub(super) struct WireSliceMeta<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
     #[serde(borrow)]
-    generate_name: Str<'a>,
+    pub(super) generate_name: Str<'a>,
     #[serde(borrow)]
-    namespace: Str<'a>,
+    pub(super) namespace: Str<'a>,
     #[serde(borrow)]
-    uid: Str<'a>,
+    pub(super) uid: Str<'a>,
     #[serde(borrow)]
-    resource_version: Str<'a>,
+    pub(super) resource_version: Str<'a>,
     #[serde(borrow)]
-    labels: Pairs<'a>,
+    pub(super) labels: Pairs<'a>,
     #[serde(borrow)]
-    annotations: Pairs<'a>,
+    pub(super) annotations: Pairs<'a>,
     #[serde(borrow)]
-    deletion_timestamp: Str<'a>,
+    pub(super) deletion_timestamp: Moment<'a>,
     #[serde(borrow)]
-    owner_references: List<WireOwner<'a>>,
+    pub(super) owner_references: List<WireOwner<'a>>,
     #[serde(borrow)]
-    finalizers: List<Str<'a>>,
+    pub(super) finalizers: List<Str<'a>>,
 }
 
 #[derive(serde::Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireOwner<'a> {
+pub(super) struct WireOwner<'a> {
     #[serde(borrow)]
-    api_version: Str<'a>,
+    pub(super) api_version: Str<'a>,
     #[serde(borrow)]
-    kind: Str<'a>,
+    pub(super) kind: Str<'a>,
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
     #[serde(borrow)]
-    uid: Str<'a>,
-    controller: Option<bool>,
-    block_owner_deletion: Option<bool>,
+    pub(super) uid: Str<'a>,
+    pub(super) controller: Option<bool>,
+    pub(super) block_owner_deletion: Option<bool>,
 }
 
 #[derive(serde::Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WirePort<'a> {
+pub(super) struct WirePort<'a> {
     #[serde(borrow)]
-    name: Option<Str<'a>>,
+    pub(super) name: Option<Str<'a>>,
     #[serde(borrow)]
-    protocol: Str<'a>,
-    port: Option<i32>,
+    pub(super) protocol: Str<'a>,
+    pub(super) port: Option<i32>,
     #[serde(borrow)]
-    app_protocol: Option<Str<'a>>,
+    pub(super) app_protocol: Option<Str<'a>>,
 }
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-struct WireConditions {
-    ready: Option<bool>,
-    serving: Option<bool>,
-    terminating: Option<bool>,
+pub(super) struct WireConditions {
+    pub(super) ready: Option<bool>,
+    pub(super) serving: Option<bool>,
+    pub(super) terminating: Option<bool>,
 }
 
 #[derive(serde::Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WireHints<'a> {
+pub(super) struct WireHints<'a> {
     #[serde(borrow)]
-    for_zones: List<WireHint<'a>>,
+    pub(super) for_zones: List<WireHint<'a>>,
     #[serde(borrow)]
-    for_nodes: List<WireHint<'a>>,
+    pub(super) for_nodes: List<WireHint<'a>>,
 }
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-struct WireHint<'a> {
+pub(super) struct WireHint<'a> {
     #[serde(borrow)]
-    name: Str<'a>,
+    pub(super) name: Str<'a>,
 }
 
 /// An endpoint, read straight into its row.
@@ -159,12 +159,12 @@ fn read_hints(hints: &WireHints<'_>) -> Hints {
 }
 
 #[derive(Default)]
-struct WireSlice<'a> {
-    metadata: WireSliceMeta<'a>,
-    address_type: Str<'a>,
-    ports: List<WirePort<'a>>,
-    endpoints: Vec<Arc<Endpoint>>,
-    fields: BTreeMap<String, Value>,
+pub(super) struct WireSlice<'a> {
+    pub(super) metadata: WireSliceMeta<'a>,
+    pub(super) address_type: Str<'a>,
+    pub(super) ports: List<WirePort<'a>>,
+    pub(super) endpoints: Vec<Arc<Endpoint>>,
+    pub(super) fields: BTreeMap<String, Value>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for WireSlice<'a> {
@@ -212,8 +212,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireSlice<'a> {
 /// # Errors
 /// When the text is not JSON of that shape; see [`super::read_meta`] for the metadata.
 pub fn decode_slice(json: &[u8]) -> Result<Slice, DecodeError> {
-    let wrong = |message: String| DecodeError { kind: "EndpointSlice", message };
-    let slice: WireSlice = serde_json::from_slice(json).map_err(|e| wrong(e.to_string()))?;
+    slice_row(serde_json::from_slice(json).map_err(|e| wrong(e.to_string()))?)
+}
+
+fn wrong(message: String) -> DecodeError {
+    DecodeError { kind: "EndpointSlice", message }
+}
+
+/// The row of a slice, whatever it was read from.
+pub(super) fn slice_row(slice: WireSlice<'_>) -> Result<Slice, DecodeError> {
     let meta = slice.metadata;
     let (key, uid, version) = Identity {
         name: &meta.name,
@@ -233,7 +240,7 @@ pub fn decode_slice(json: &[u8]) -> Result<Slice, DecodeError> {
         generate_name: meta.generate_name.smol(),
         labels: meta.labels.labels(),
         annotations: meta.annotations.labels(),
-        deleting: !meta.deletion_timestamp.is_empty(),
+        deleting: meta.deletion_timestamp.is_set(),
         owners: meta.owner_references.iter().map(owner).collect(),
         address_type: AddressType::new(&slice.address_type),
         ports: slice.ports.iter().map(port).collect(),

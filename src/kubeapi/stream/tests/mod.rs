@@ -1,5 +1,6 @@
 //! The state machine, against a server that does exactly what a test says, under paused time.
 
+mod formats;
 mod lists;
 mod model;
 mod pitfalls;
@@ -22,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::kubeapi::decode::{DecodeError, Json};
+use crate::kubeapi::decode::{DecodeError, Json, Wire};
 use crate::model::{Key, Version};
 
 /// Longer than anything a test waits for; paused time makes it short.
@@ -112,6 +113,10 @@ impl Body {
         self.0.send(Ok(Bytes::copy_from_slice(text.as_ref().as_bytes()))).unwrap();
     }
 
+    pub fn send_bytes(&self, bytes: Vec<u8>) {
+        self.0.send(Ok(bytes.into())).unwrap();
+    }
+
     pub fn reset(self) {
         self.0.send(Err(TransportError("connection reset".into()))).unwrap();
     }
@@ -176,17 +181,30 @@ impl Request {
     }
 
     pub fn answer_after(self, status: u16, retry_after: Option<u64>, body: impl Into<String>) {
-        let body = stream::iter([Ok(Bytes::from(body.into()))]).boxed();
+        self.answer_with(Wire::Json, status, retry_after, body.into().into());
+    }
+
+    pub fn answer_as(self, wire: Wire, status: u16, body: Vec<u8>) {
+        self.answer_with(wire, status, None, body.into());
+    }
+
+    fn answer_with(self, wire: Wire, status: u16, retry_after: Option<u64>, body: Bytes) {
+        let body = stream::iter([Ok(body)]).boxed();
         let retry_after = retry_after.map(Duration::from_secs);
-        assert!(self.reply.send(Ok(Response { status, retry_after, body })).is_ok(), "nobody waits");
+        let response = Response { status, retry_after, wire, body };
+        assert!(self.reply.send(Ok(response)).is_ok(), "nobody waits");
     }
 
     pub fn accept(self) -> Body {
+        self.accept_as(Wire::Json)
+    }
+
+    pub fn accept_as(self, wire: Wire) -> Body {
         let (sender, receiver) = mpsc::unbounded_channel();
         let body = stream::unfold(receiver, |mut receiver| async {
             receiver.recv().await.map(|chunk| (chunk, receiver))
         });
-        let response = Response { status: 200, retry_after: None, body: body.boxed() };
+        let response = Response { status: 200, retry_after: None, wire, body: body.boxed() };
         assert!(self.reply.send(Ok(response)).is_ok(), "nobody waits");
         Body(sender)
     }
