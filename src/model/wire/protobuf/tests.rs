@@ -58,7 +58,7 @@ fn a_field_that_a_rewrite_of_the_slice_would_lose_is_an_error_that_names_it() {
     assert_eq!(fields::unknown_of_slice(&known), None);
     let endpoint = pb::Endpoint::default().encode_to_vec();
     for (message, place) in [
-        (with_field(known.clone(), 5), "field 5 of the slice"),
+        (with_field(known, 5), "field 5 of the slice"),
         (around(2, &with_field(endpoint, 9)), "field 9 of an endpoint"),
         (around(2, &around(2, &with_field(Vec::new(), 4))), "field 4 of conditions"),
         (around(2, &around(8, &with_field(Vec::new(), 3))), "field 3 of hints"),
