@@ -166,9 +166,10 @@ fn decisive(object: &Value, prefix: &str) -> Value {
         ports.iter().map(|port| json!([port["name"], port["port"], port["appProtocol"]])).collect();
     // The API server copies the labels of the Node.
     let mut labels = metadata["labels"].clone();
-    labels
-        .as_object_mut()
-        .map(|labels| labels.retain(|key, _| !key.starts_with("topology.") || spec["nodeName"].is_null()));
+    let copied = |key: &str| key.starts_with("topology.") && !spec["nodeName"].is_null();
+    if let Some(labels) = labels.as_object_mut() {
+        labels.retain(|key, _| !copied(key));
+    }
     // It also regroups subsets, which keeps each pair of address and port.
     let mut pairs = BTreeSet::new();
     for subset in object["subsets"].as_array().into_iter().flatten() {

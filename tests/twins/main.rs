@@ -5,4 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compare;
+mod desired;
 mod histories;
+mod oracle;
+mod pair;
+mod play;
+mod rules;
+mod run;
