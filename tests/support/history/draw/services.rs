@@ -104,7 +104,7 @@ impl Draw {
         }
         if self.one_in(if self.auto { 2 } else { 12 }) {
             let key = self.of(&[MODE, MODE, OLD_MODE]);
-            metadata["annotations"] = json!({key: self.of(&["Auto", "Auto", "auto"])});
+            metadata["annotations"] = json!({key: self.mode()});
         }
         let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
         self.push(why, Operation::Create(Kind::Service, object));
@@ -120,11 +120,24 @@ impl Draw {
         }
     }
 
+    /// Auto depends on all Nodes of the cluster, so only histories that have them to themselves ask for it.
+    fn mode(&mut self) -> &'static str {
+        if self.auto {
+            self.of(&["Auto", "Auto", "auto", "Disabled"])
+        } else {
+            self.of(&["Disabled", "auto-ish"])
+        }
+    }
+
     fn distribution(&mut self) -> Value {
         json!(self.of(&["PreferClose", "PreferSameZone", "PreferSameNode"]))
     }
 
     pub(super) fn change_a_service(&mut self) {
+        if self.one_in(6) && !self.large.is_empty() {
+            let name = self.of(&self.large.clone());
+            return self.change_ports(&name);
+        }
         let name = self.of(&self.services.clone());
         let Some(service) = self.state.get(Kind::Service, &name).cloned() else {
             return self.make_service("service: back again", &name);
@@ -132,11 +145,7 @@ impl Draw {
         let spec = |spec: Value| json!({"spec": spec});
         match self.between(0, 23) {
             0..3 => self.change_selector(&name, &service),
-            3..9 => {
-                let layout = self.between(0, 11);
-                let list = if headless(&service) && self.one_in(5) { Value::Null } else { ports(layout) };
-                self.patch("service: ports", Kind::Service, &name, spec(json!({"ports": list})));
-            }
+            3..9 => self.change_ports(&name),
             9..12 => self.change_labels(&name, &service),
             12..14 => self.change_families(&name, &service),
             14 => {
@@ -160,6 +169,13 @@ impl Draw {
         }
     }
 
+    fn change_ports(&mut self, name: &str) {
+        let Some(service) = self.state.get(Kind::Service, name).cloned() else { return };
+        let layout = self.between(0, 11);
+        let list = if headless(&service) && self.one_in(5) { Value::Null } else { ports(layout) };
+        self.patch("service: ports", Kind::Service, name, json!({"spec": {"ports": list}}));
+    }
+
     /// A release: ports and labels together.
     fn change_many(&mut self, name: &str) {
         let layout = self.between(0, 11);
@@ -174,13 +190,12 @@ impl Draw {
             selector[key] = Value::Null;
         }
         let had = self.selector_of(name).is_some();
-        let why = match self.between(0, 5) {
-            0..2 if had => "service: selector removed",
-            2 => {
+        let why = match self.between(0, 4) {
+            0..2 => {
                 selector["group"] = json!(self.of(&["red", "blue", "green"]));
                 "service: other selector"
             }
-            3 => {
+            2 => {
                 selector["app"] = json!(self.app_of(name));
                 selector["tier"] = json!("front");
                 "service: other selector"
@@ -244,7 +259,7 @@ impl Draw {
         let key = if annotations[OLD_MODE].is_string() || self.one_in(4) { OLD_MODE } else { MODE };
         let value = match annotations[key].is_string() {
             true => Value::Null,
-            false => json!(self.of(&["Auto", "auto", "Disabled"])),
+            false => json!(self.mode()),
         };
         self.patch(
             "service: topology annotation",
@@ -252,6 +267,34 @@ impl Draw {
             name,
             json!({"metadata": {"annotations": {key: value}}}),
         );
+    }
+
+    /// From now on no controller touches its slices: its selector goes, or it is somebody else's name.
+    pub(super) fn retire_a_service(&mut self) {
+        let name = self.of(&self.services.clone());
+        let Some(service) = self.state.get(Kind::Service, &name).cloned() else { return };
+        if external(&service) || self.selector_of(&name).is_none() {
+            return;
+        }
+        match self.between(0, 3) {
+            0 | 1 => {
+                let patch = json!({"spec": {"selector": null}});
+                self.patch("service: selector removed", Kind::Service, &name, patch);
+            }
+            2 => {
+                // Null takes all of it away; the empty map comes with a later write.
+                for selector in [Value::Null, json!({})] {
+                    let patch = json!({"spec": {"selector": selector}});
+                    self.patch("service: selector emptied", Kind::Service, &name, patch);
+                }
+            }
+            _ => {
+                let nothing = Value::Null;
+                let spec = json!({"type": "ExternalName", "externalName": "db.example.org", "clusterIP": nothing,
+                                  "clusterIPs": nothing, "ipFamilies": nothing, "ipFamilyPolicy": nothing});
+                self.patch("service: another's name", Kind::Service, &name, json!({"spec": spec}));
+            }
+        }
     }
 
     fn change_kind(&mut self, name: &str, service: &Value) {
@@ -264,21 +307,9 @@ impl Draw {
             }
             return self.patch("service: kind", Kind::Service, name, json!({"spec": spec}));
         }
-        let kinds: &[&str] = if headless(service) {
-            &["ExternalName"]
-        } else {
-            &["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]
-        };
-        let kind = self.of(kinds);
-        if kind == old {
-            return;
+        let kind = self.of(&["ClusterIP", "NodePort", "LoadBalancer"]);
+        if kind != old && !headless(service) {
+            self.patch("service: kind", Kind::Service, name, json!({"spec": {"type": kind}}));
         }
-        let mut spec = json!({"type": kind});
-        if kind == "ExternalName" {
-            let nothing = Value::Null;
-            spec = json!({"type": kind, "externalName": "db.example.org", "clusterIP": nothing, "clusterIPs": nothing,
-                          "ipFamilies": nothing, "ipFamilyPolicy": nothing});
-        }
-        self.patch("service: kind", Kind::Service, name, json!({"spec": spec}));
     }
 }
