@@ -5,9 +5,12 @@
 //! decides what is to be written, `control` applies it through `kubeapi`, and what was written
 //! enters the view at once.
 //!
-//! `model` and `plan` need no runtime and no Kubernetes client: they build with
+//! [`consumer`] stands beside that: it reads slices as those must who use them.
+//!
+//! `model`, `plan`, `view` and `consumer` need no runtime and no Kubernetes client: they build with
 //! `--no-default-features`.
 
+pub mod consumer;
 pub mod model;
 pub mod plan;
 pub mod view;

@@ -66,12 +66,101 @@ fn slice_mut<'a>(cluster: &'a mut Value, service: &str) -> &'a mut Value {
     items.find(of).unwrap()
 }
 
+/// Object `name` of this kind.
+fn object_mut<'a>(cluster: &'a mut Value, kind: &str, name: &str) -> &'a mut Value {
+    let mut items = cluster["items"].as_array_mut().unwrap().iter_mut();
+    items.find(|item| item["kind"] == kind && item["metadata"]["name"] == name).unwrap()
+}
+
+/// The rows of what consumers see, without namespace, with single blanks.
+fn seen(cluster: &Value, words: &[&str]) -> Vec<String> {
+    let text = from_text(&cluster.to_string(), words).unwrap().text;
+    let (_, rows) =
+        text.split_once("\nWhat consumers see, today → after these writes:\n").unwrap_or_default();
+    let mut seen = Vec::new();
+    for row in rows.lines().skip(1) {
+        let cells = row.split("   ").map(str::trim).filter(|cell| !cell.is_empty());
+        seen.push(cells.skip(1).collect::<Vec<_>>().join(" | "));
+    }
+    seen
+}
+
 #[test]
-fn a_table_has_one_line_a_write() {
+fn a_table_has_one_line_a_write_and_one_for_each_port_that_consumers_see() {
     let outcome = run(&["-f", &fixture("cluster.json")], "").unwrap();
     assert_eq!(outcome.text, std::fs::read_to_string(fixture("cluster.table")).unwrap());
     assert_eq!((outcome.writes, outcome.exit_code), (3, 0));
     assert_eq!(outcome.notes, ["not used of the dump: 1 ConfigMap"]);
+}
+
+#[test]
+fn consumers_see_what_pods_become() {
+    let mut changed = settled(cluster());
+    object_mut(&mut changed, "Pod", "web-1")["status"]["conditions"][0]["status"] = json!("False");
+    assert_eq!(seen(&changed, &[]), ["web | IPv4 | http:8080/TCP | 2 | 2 → 1 | 2 → 1 | 0 | <none> | <none>"]);
+    let pod = object_mut(&mut changed, "Pod", "web-2");
+    pod["metadata"]["deletionTimestamp"] = json!("2026-11-21T07:00:00Z");
+    let going = "web | IPv4 | http:8080/TCP | 2 | 2 → 0 | 2 → 1 | 0 → 1 | <none> | <none>";
+    assert_eq!(seen(&changed, &[]), [going]);
+    let items = changed["items"].as_array_mut().unwrap();
+    items.retain(|item| item["kind"] != "Pod" || item["metadata"]["name"] != "web-2");
+    let gone = "web | IPv4 | http:8080/TCP | 2 → 1 | 2 → 0 | 2 → 0 | 0 | <none> | 10.244.1.6";
+    assert_eq!(seen(&changed, &[]), [gone]);
+}
+
+#[test]
+fn a_renamed_port_is_lost_and_gained_and_a_new_number_is_shown() {
+    let mut renamed = settled(cluster());
+    object_mut(&mut renamed, "Service", "web")["spec"]["ports"][0]["name"] = json!("www");
+    let both = "10.244.0.5,10.244.1.6";
+    let expected = [
+        format!("web | IPv4 | http:8080/TCP | 2 → 0 | 2 → 0 | 2 → 0 | 0 | <none> | {both}"),
+        format!("web | IPv4 | www:8080/TCP | 0 → 2 | 0 → 2 | 0 → 2 | 0 | {both} | <none>"),
+    ];
+    assert_eq!(seen(&renamed, &[]), expected);
+    let mut moved = settled(cluster());
+    object_mut(&mut moved, "Service", "web")["spec"]["ports"][0]["targetPort"] = json!(9090);
+    let port = "http:8080/TCP → http:9090/TCP";
+    assert_eq!(seen(&moved, &[]), [format!("web | IPv4 | {port} | 2 | 2 | 2 | 0 | <none> | <none>")]);
+}
+
+#[test]
+fn consumers_see_the_slices_of_others_too_and_each_address_once() {
+    let mut shared = cluster();
+    let mut other = slice_mut(&mut shared, "web").clone();
+    other["metadata"]["name"] = json!("web-of-others");
+    other["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"] = json!("others");
+    let extra = json!({"addresses": ["10.9.9.9"]});
+    other["endpoints"] = json!([other["endpoints"][0], other["endpoints"][1], extra]);
+    shared["items"].as_array_mut().unwrap().push(other);
+    // What the plan takes out of its slice stays in the one of the others.
+    let expected = "web | IPv4 | http:8080/TCP | 3 → 4 | 3 → 4 | 3 → 4 | 0 | 10.244.1.6 | <none>";
+    assert_eq!(seen(&shared, &["web"]), [expected]);
+}
+
+#[test]
+fn only_services_with_writes_and_addresses_are_shown_to_consumers() {
+    let services: Vec<String> = seen(&cluster(), &["database"]);
+    assert!(services.len() == 2 && services.iter().all(|row| row.starts_with("database ")), "{services:?}");
+    let mut empty = cluster();
+    empty["items"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|item| !["Pod", "EndpointSlice"].contains(&item["kind"].as_str().unwrap()));
+    let outcome = from_text(&empty.to_string(), &["web"]).unwrap();
+    assert_eq!((outcome.writes, outcome.text.contains("What consumers see")), (1, false), "{}", outcome.text);
+}
+
+#[test]
+fn many_addresses_are_shown_as_a_few_and_a_number() {
+    let mut grown = settled(cluster());
+    let subsets = &mut object_mut(&mut grown, "Endpoints", "database")["subsets"][0]["addresses"];
+    *subsets = (1..=5).map(|n| json!({"ip": format!("192.0.2.2{n}")})).collect();
+    let expected = [
+        "database | IPv4 | 5432/TCP | 2 → 6 | 1 → 5 | 2 → 6 | 0 | 192.0.2.21,192.0.2.22,192.0.2.23 + 2 more | 192.0.2.10",
+        "database | IPv6 | 5432/TCP | 1 → 0 | 1 → 0 | 1 → 0 | 0 | <none> | fd00::10",
+    ];
+    assert_eq!(seen(&grown, &[]), expected);
 }
 
 #[test]

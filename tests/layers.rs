@@ -16,11 +16,12 @@ enum Use {
     Traits,
 }
 
-const ROOMS: [&str; 8] = ["cli", "control", "kubeapi", "model", "plan", "sandbox", "serve", "view"];
+const ROOMS: [&str; 9] =
+    ["cli", "consumer", "control", "kubeapi", "model", "plan", "sandbox", "serve", "view"];
 
 fn allowed(room: &str) -> BTreeMap<&'static str, Use> {
     let rules: &[(&str, Use)] = match room {
-        "plan" | "view" | "sandbox" => &[("model", Use::Anything)],
+        "consumer" | "plan" | "view" | "sandbox" => &[("model", Use::Anything)],
         "control" => &[("model", Use::Anything), ("plan", Use::Anything), ("view", Use::Anything)],
         "kubeapi" => &[
             ("model", Use::Anything),

@@ -279,7 +279,7 @@ pub struct RunArgs {
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// One line a write
+    /// One line a write, and what consumers see of each Service today and afterwards
     #[default]
     Table,
     /// All of each slice as JSON

@@ -15,6 +15,8 @@ pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// Label of the slices (and Endpoints) of a headless Service.
 pub const HEADLESS: &str = "service.kubernetes.io/headless";
+/// Label of the slices (and the Service) that another service proxy than kube-proxy serves.
+pub const SERVICE_PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
 /// Label on Endpoints that must not be mirrored when its value is exactly `true`.
 pub const SKIP_MIRROR: &str = "endpointslice.kubernetes.io/skip-mirror";
 /// Label on Endpoints that the Endpoints controller of the control plane wrote.

@@ -16,6 +16,7 @@ mod handover;
 mod harness;
 mod metrics;
 mod mirroring;
+mod oracle;
 mod plan_dump;
 mod play;
 mod pods;

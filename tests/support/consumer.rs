@@ -1,24 +1,27 @@
 //! A consumer of slices, and the oracle of the promise "never absent": it follows the watch of one
-//! namespace event by event, merges the slices of each Service by (address, port name) as kube-proxy
-//! does, and notes every state in which a promised one was in no slice.
+//! namespace event by event, merges the slices of each Service with the library's `consumer` module,
+//! and notes every event by which a promised address came to be in no slice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use endpointslice_controller::consumer::{AddressKey, Change, Follower, Merged, PortKey, Reading};
+use endpointslice_controller::model::address::parse_ip;
+use endpointslice_controller::model::{AddressType, Key, Slice, Text, wire};
 use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::api::{Api, Event};
 use super::pods;
 use super::wait::{Deadline, SOON, eventually};
-use super::world::{SERVICE_NAME, World, published_by};
+use super::world::{SERVICE_NAME, World};
 
 /// (service, address, port name; no name in a slice without ports).
 pub type Live = (String, String, Option<String>);
 
-/// A promised endpoint that was in no slice after an event.
+/// A promised endpoint that came to be in no slice. One absence is one loss, however long it is.
 #[derive(Debug, Clone)]
 pub struct Loss {
     pub live: Live,
@@ -52,12 +55,15 @@ impl Counts {
 
 #[derive(Default)]
 struct State {
-    /// Each slice's Service, endpoints and version.
-    slices: BTreeMap<String, (BTreeSet<Live>, String)>,
-    /// In how many slices each endpoint stands.
-    holders: BTreeMap<Live, usize>,
-    promised: BTreeSet<Live>,
+    follower: Follower,
+    /// The version of each slice, of those too that belong to no Service.
+    versions: BTreeMap<String, String>,
+    promised: HashSet<AddressKey>,
     losses: Vec<Loss>,
+    /// Since when a promised endpoint is absent, and how long any was at most.
+    absent: HashMap<AddressKey, Instant>,
+    longest_absence: Duration,
+    events: usize,
     writes: Vec<Write>,
     last_write: Option<Instant>,
     /// How often the watch had to be begun anew.
@@ -77,7 +83,7 @@ impl Consumer {
         let state = Arc::new(Mutex::new(State::default()));
         let path = world.path("endpointslices");
         let (slices, version) = world.api().list_at(&path).await.expect("list slices");
-        lock(&state).replace_all(&slices);
+        lock(&state).replace_all(&slices, "the first list");
         let task = tokio::spawn(follow(world.api().clone(), path, version, state.clone()));
         Consumer { world: world.clone(), state, task }
     }
@@ -86,22 +92,50 @@ impl Consumer {
     pub fn promise(&self, service: &str, addresses: &[String], ports: &[Option<&str>]) {
         let mut state = lock(&self.state);
         for address in addresses {
+            let address_type = parse_ip(address).map_or_else(|_| AddressType::new("FQDN"), AddressType::of);
             for port in ports {
-                let live = (service.to_string(), address.clone(), port.map(str::to_string));
-                state.promised.insert(live);
+                let port = PortKey {
+                    service: Key::new(self.world.namespace(), service),
+                    address_type: address_type.clone(),
+                    port: port.map(Text::new),
+                };
+                let here = state.follower.has(&port, address);
+                let key = AddressKey { port, address: address.into() };
+                if state.promised.insert(key.clone()) && !here {
+                    state.lose(key, "the promise");
+                }
             }
         }
-        state.check("the promise");
     }
 
     /// Takes promises back for addresses that are about to go.
     pub fn release(&self, service: &str, addresses: &[String]) {
-        let gone = |live: &Live| live.0 == service && addresses.contains(&live.1);
-        lock(&self.state).promised.retain(|live| !gone(live));
+        let addresses: HashSet<&str> = addresses.iter().map(String::as_str).collect();
+        let gone = |key: &AddressKey| key.port.service.name == service && addresses.contains(&*key.address);
+        let state = &mut *lock(&self.state);
+        state.promised.retain(|key| !gone(key));
+        state.absent.retain(|key, _| !gone(key));
+    }
+
+    /// How many endpoints are promised: addresses times ports.
+    pub fn promised(&self) -> usize {
+        lock(&self.state).promised.len()
     }
 
     pub fn losses(&self) -> Vec<Loss> {
         lock(&self.state).losses.clone()
+    }
+
+    /// How long a promised endpoint was absent at most; of one that is absent still, until now.
+    pub fn longest_absence(&self) -> Duration {
+        let state = lock(&self.state);
+        let still = state.absent.values().map(Instant::elapsed).max();
+        state.longest_absence.max(still.unwrap_or_default())
+    }
+
+    /// How many events of the watch were seen, whoever wrote.
+    pub fn events(&self) -> usize {
+        lock(&self.state).events
     }
 
     /// Fails when a promised endpoint was ever absent.
@@ -137,18 +171,19 @@ impl Consumer {
 
     /// The endpoints present now.
     pub fn present(&self) -> BTreeSet<Live> {
-        lock(&self.state).holders.keys().cloned().collect()
+        lock(&self.state).follower.addresses().map(|(port, address)| live(port, address)).collect()
+    }
+
+    /// What the consumer sees now, with conditions and target numbers.
+    pub fn merged(&self) -> Merged {
+        lock(&self.state).follower.merged()
     }
 
     /// Waits until the consumer has seen everything that a list shows.
     pub async fn caught_up(&self) {
         eventually("the consumer has caught up with a list", SOON, || async {
             let listed = self.world.versions().await;
-            let seen: BTreeMap<String, String> = lock(&self.state)
-                .slices
-                .iter()
-                .map(|(name, (_, version))| (name.clone(), version.clone()))
-                .collect();
+            let seen = lock(&self.state).versions.clone();
             if listed == seen { Ok(()) } else { Err(format!("listed {}, seen {}", listed.len(), seen.len())) }
         })
         .await;
@@ -225,52 +260,53 @@ impl State {
             version: version.parse().unwrap_or(0),
         });
         self.last_write = Some(Instant::now());
-        self.put(&name, if event.kind == "DELETED" { None } else { Some(&event.object) });
-        self.check(&format!("{} {name} at {version}", event.kind));
+        let slice = read(&event.object);
+        let change = if event.kind == "DELETED" {
+            self.versions.remove(&name);
+            self.follower.remove(&slice.key)
+        } else {
+            self.versions.insert(name.clone(), version.clone());
+            self.follower.put(&slice)
+        };
+        self.events += 1;
+        self.note(change, &format!("{} {name} at {version}", event.kind));
     }
 
-    fn replace_all(&mut self, slices: &[Value]) {
-        let names: Vec<String> = self.slices.keys().cloned().collect();
-        let listed: BTreeMap<String, &Value> =
-            slices.iter().map(|slice| (text(&slice["metadata"]["name"]), slice)).collect();
-        for name in names.iter().filter(|name| !listed.contains_key(*name)) {
-            self.put(name, None);
-        }
-        for (name, slice) in listed {
-            self.put(&name, Some(slice));
-        }
+    fn replace_all(&mut self, slices: &[Value], after: &str) {
+        let rows: Vec<Slice> = slices.iter().map(read).collect();
+        self.versions =
+            rows.iter().map(|slice| (slice.key.name.to_string(), slice.version.to_string())).collect();
+        let change = self.follower.replace(&rows);
+        self.note(change, after);
     }
 
-    /// Replaces one slice (or takes it away) in the merged view.
-    fn put(&mut self, name: &str, slice: Option<&Value>) {
-        if let Some((held, _)) = self.slices.remove(name) {
-            for live in held {
-                let left = self.holders.get_mut(&live).map(|count| {
-                    *count -= 1;
-                    *count
-                });
-                if left == Some(0) {
-                    self.holders.remove(&live);
-                }
+    fn note(&mut self, change: Change, after: &str) {
+        for key in change.gained {
+            if let Some(since) = self.absent.remove(&key) {
+                self.longest_absence = self.longest_absence.max(since.elapsed());
             }
         }
-        let Some(slice) = slice else { return };
-        let service = text(&slice["metadata"]["labels"][SERVICE_NAME]);
-        let held: BTreeSet<Live> =
-            published_by(slice).into_iter().map(|p| (service.clone(), p.address, p.port)).collect();
-        for live in &held {
-            *self.holders.entry(live.clone()).or_default() += 1;
-        }
-        self.slices.insert(name.to_string(), (held, text(&slice["metadata"]["resourceVersion"])));
-    }
-
-    fn check(&mut self, after: &str) {
-        for live in &self.promised {
-            if !self.holders.contains_key(live) {
-                self.losses.push(Loss { live: live.clone(), after: after.to_string() });
+        for key in change.lost {
+            if self.promised.contains(&key) {
+                self.lose(key, after);
             }
         }
     }
+
+    fn lose(&mut self, key: AddressKey, after: &str) {
+        self.losses.push(Loss { live: live(&key.port, &key.address), after: after.to_string() });
+        self.absent.insert(key, Instant::now());
+    }
+}
+
+/// The row of a slice; a list does not say the kind of its elements, and rows do not need it.
+fn read(slice: &Value) -> Slice {
+    let json = serde_json::to_vec(slice).expect("a slice as text");
+    wire::decode_slice(&json).expect("a slice of the API server")
+}
+
+fn live(port: &PortKey, address: &str) -> Live {
+    (port.service.name.to_string(), address.to_string(), port.port.as_ref().map(ToString::to_string))
 }
 
 /// Follows the watch; begins anew with a list when it ends (the API server was restarted).
@@ -291,8 +327,7 @@ async fn follow(api: Api, path: String, mut version: String, state: Arc<Mutex<St
             if let Ok((slices, listed)) = api.list_at(&path).await {
                 let mut state = lock(&state);
                 state.restarts += 1;
-                state.replace_all(&slices);
-                state.check("a list after the watch ended");
+                state.replace_all(&slices, "a list after the watch ended");
                 version = listed;
                 break;
             }

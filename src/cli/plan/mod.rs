@@ -2,9 +2,11 @@
 //! itself; the decisions are those of the controller at its start.
 
 mod cluster;
+mod consumers;
 mod dump;
 mod live;
 mod output;
+mod table;
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -135,7 +137,12 @@ pub fn outcome(args: &PlanArgs, cluster: &Cluster) -> Result<Outcome, PlanError>
         writes.extend(shown.map(|write| PlannedWrite { key: key.clone(), which, write }));
     }
     let exit_code = if args.exit_code && !writes.is_empty() { WRITES_EXIT_CODE } else { 0 };
-    Ok(Outcome { text: output::render(&writes, args.output)?, notes, writes: writes.len(), exit_code })
+    Ok(Outcome {
+        text: output::render(&writes, cluster, args.output)?,
+        notes,
+        writes: writes.len(),
+        exit_code,
+    })
 }
 
 fn note(key: &Key, plan: &Plan, notes: &mut Vec<String>) {

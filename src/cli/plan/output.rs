@@ -1,16 +1,13 @@
-//! Printing plans: a table for people, JSON and YAML for programs.
+//! Printing plans: tables for people, JSON and YAML for programs.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Format, PlanError, PlannedWrite};
+use super::table::{NONE, addresses, port_text, table};
+use super::{Cluster, Format, PlanError, PlannedWrite, consumers};
 use crate::model::{Port, Slice, wire};
-
-/// Addresses that a table shows of a slice.
-const ADDRESSES_SHOWN: usize = 3;
-const NONE: &str = "<none>";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -28,9 +25,13 @@ struct WriteDocument<'a> {
 }
 
 /// The text of these writes, ended by a line feed.
-pub(super) fn render(writes: &[PlannedWrite], format: Format) -> Result<String, PlanError> {
+pub(super) fn render(
+    writes: &[PlannedWrite],
+    cluster: &Cluster,
+    format: Format,
+) -> Result<String, PlanError> {
     match format {
-        Format::Table => Ok(table(writes)),
+        Format::Table => Ok(tables(writes, cluster)),
         Format::Json => {
             let json = serde_json::to_string_pretty(&document(writes));
             json.map(|text| text + "\n").map_err(|error| PlanError::Output(error.to_string()))
@@ -55,27 +56,17 @@ fn document(writes: &[PlannedWrite]) -> Document<'_> {
     Document { writes: writes.iter().map(write).collect() }
 }
 
-fn table(writes: &[PlannedWrite]) -> String {
+/// The writes, and under them what they change for consumers.
+fn tables(writes: &[PlannedWrite], cluster: &Cluster) -> String {
     if writes.is_empty() {
         return "Nothing to write.\n".to_owned();
     }
     let heads = ["NAMESPACE", "SERVICE", "OPERATION", "SLICE", "ADDRESSTYPE", "PORTS", "ENDPOINTS"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(writes.iter().map(row));
-    let mut widths = [0; 7];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(&format!("{cell:<width$}   "));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
+    let mut text = table(heads, writes.iter().map(row).collect());
+    let seen = consumers::rows(writes, cluster);
+    if !seen.is_empty() {
+        text.push_str("\nWhat consumers see, today → after these writes:\n");
+        text.push_str(&table(consumers::HEADS, seen));
     }
     text
 }
@@ -97,24 +88,10 @@ fn ports(ports: &[Port]) -> String {
     if ports.is_empty() {
         return NONE.to_owned();
     }
-    let one = |port: &Port| {
-        let name = port.name.as_deref().filter(|name| !name.is_empty()).map(|name| format!("{name}:"));
-        let number = port.port.map_or_else(|| "*".to_owned(), |number| number.to_string());
-        format!("{}{number}/{}", name.unwrap_or_default(), port.protocol.as_str())
-    };
+    let one = |port: &Port| port_text(port.name.as_deref().unwrap_or_default(), port.port, &port.protocol);
     ports.iter().map(one).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn endpoints(slice: &Slice) -> String {
-    let all: Vec<&str> = slice
-        .endpoints
-        .iter()
-        .flat_map(|endpoint| endpoint.addresses.as_slice())
-        .map(|a| a.as_str())
-        .collect();
-    match all.len() {
-        0 => NONE.to_owned(),
-        count if count <= ADDRESSES_SHOWN => all.join(","),
-        count => format!("{} + {} more", all[..ADDRESSES_SHOWN].join(","), count - ADDRESSES_SHOWN),
-    }
+    addresses(slice.endpoints.iter().flat_map(|endpoint| endpoint.addresses.as_slice()))
 }
