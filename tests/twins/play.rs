@@ -1,6 +1,6 @@
 //! Plays one history on both twins: step by step, comparing what stands when both are at rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::compare::{self, Standing};
 use super::desired;
 use super::oracle::{Oracle, Tally};
-use super::pair::Pair;
+use super::pair::{Complaint, Pair};
 use super::rules::{self, Facts, Fired, Left};
 use crate::support::history::{Change, History, Kind, Operation, Outcome, State, apply_all};
 use crate::support::pods::{Object, endpoints, pod, service, service_without_selector};
@@ -109,11 +109,9 @@ impl Player<'_> {
     }
 
     async fn start(&mut self, history: &History) {
-        let refused = futures::future::join(
-            apply_all(&self.worlds[0], &history.start),
-            apply_all(&self.worlds[1], &history.start),
-        )
-        .await;
+        let rest = self.pair.put(self.worlds[0].namespace(), &history.start).await;
+        let [one, two] = &self.worlds;
+        let refused = futures::future::join(apply_all(one, &rest), apply_all(two, &rest)).await;
         for why in refused.0.into_iter().chain(refused.1) {
             self.differs(0, "", why);
         }
@@ -145,7 +143,8 @@ impl Player<'_> {
             let service = change.operation.target().map_or("", |(_, name)| name);
             match outcomes {
                 (Outcome::Refused(why), _) | (_, Outcome::Refused(why)) => self.differs(number, service, why),
-                (one, two) if one != two => {
+                // Where they differ anyway, they may have other slices to tamper with.
+                (one, two) if one != two && !self.explained.contains_key(service) => {
                     self.differs(number, service, format!("  {change}: {one:?} and {two:?}"));
                 }
                 _ => {}
@@ -176,8 +175,11 @@ impl Player<'_> {
         // Who was woken, and why.
         let mut woken: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
         let mut late = 0;
+        let [one, two] = &self.worlds;
+        let (one, two) = futures::future::join(compare::uids(one), compare::uids(two)).await;
+        let uids = [one, two];
         loop {
-            let (differences, fired) = self.compare().await;
+            let (differences, fired) = self.compare(&uids).await;
             if differences.is_empty() {
                 for rule in fired.into_iter().chain(woken.into_values().flatten()) {
                     *self.verdict.fired.entry(rule).or_default() += 1;
@@ -187,7 +189,8 @@ impl Player<'_> {
             }
             let mut patience = true;
             for (service, text) in differences {
-                let why = rules::may_sleep(&self.facts(&service, false));
+                let said = pair.peer_said(self.worlds[1].namespace(), &service).await;
+                let why = rules::may_sleep(&self.facts(&service, said));
                 if !why.is_empty() && !woken.contains_key(&service) {
                     self.wake(&service, rules::both_sleep(&why)).await;
                     woken.insert(service, why);
@@ -206,16 +209,16 @@ impl Player<'_> {
         }
     }
 
-    fn facts<'a>(&'a self, service: &'a str, peer_stuck: bool) -> Facts<'a> {
+    fn facts<'a>(&'a self, service: &'a str, peer: Complaint) -> Facts<'a> {
         let peer_restarted = self.pair.peer_restarts() > self.peer_restarts;
-        Facts { service, past: &self.past, state: &self.state, peer_restarted, peer_stuck }
+        Facts { service, past: &self.past, state: &self.state, peer_restarted, peer }
     }
 
     /// The Services that differ, and the rules that explained others.
-    async fn compare(&mut self) -> (Vec<(String, String)>, Vec<&'static str>) {
+    async fn compare(&mut self, uids: &[BTreeSet<String>; 2]) -> (Vec<(String, String)>, Vec<&'static str>) {
+        let [one, two] = &self.worlds;
         let (ours, peer): (Standing, Standing) =
-            futures::future::join(compare::standing(&self.worlds[0]), compare::standing(&self.worlds[1]))
-                .await;
+            futures::future::join(compare::standing(one, &uids[0]), compare::standing(two, &uids[1])).await;
         let mut differences = Vec::new();
         let mut fired = Vec::new();
         for service in self.state.names(Kind::Service) {
@@ -225,8 +228,8 @@ impl Player<'_> {
                 self.explained.remove(&service);
                 continue;
             }
-            let stuck = self.pair.peer_is_stuck(self.worlds[1].namespace(), &service).await;
-            let facts = self.facts(&service, stuck);
+            let said = self.pair.peer_said(self.worlds[1].namespace(), &service).await;
+            let facts = self.facts(&service, said);
             let as_they_were = self.explained.get(&service);
             let left = [rules::left_alone(&facts, &one), rules::left_alone(&facts, &two)];
             let mut rules = Vec::new();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::auto;
 use super::compare::{Groups, Said, groups};
 use super::desired::{self, Pair, refused, selects};
+use super::pair::Complaint;
 use crate::support::history::{Change, Kind, Operation, State, Tampering};
 use crate::support::world::{MIRRORING_LOOP, SELECTOR_LOOP};
 
@@ -24,7 +25,19 @@ pub struct Rule {
 }
 
 /// All rules, in the order in which a summary prints them.
-pub const RULES: [Rule; 20] = [
+pub const RULES: [Rule; 23] = [
+    Rule {
+        name: BACKOFF,
+        reason: "a sync that failed in the peer is tried again after its backoff; ours did not fail (a slice that is gone is no error, a Node that is missing no reason to wait)",
+    },
+    Rule {
+        name: EMPTY,
+        reason: "an empty slice of a group that is desired, though no Pod of it has an address to publish, is there or not as the order of events was, in both",
+    },
+    Rule {
+        name: MIRRORED_OWNER,
+        reason: "a mirrored slice without owner gets it back; upstream looks only at owners that are there",
+    },
     Rule {
         name: MIRRORED_HINT,
         reason: "hints in mirrored slices are taken off; upstream does not look at them",
@@ -87,7 +100,7 @@ pub const RULES: [Rule; 20] = [
     },
     Rule {
         name: HEADLESS,
-        reason: "the label headless is repaired on slices with endpoints too; upstream never does, and kube-proxy drops such slices",
+        reason: "the label headless is repaired; upstream does not look at it in slices that need no other write, and kube-proxy drops such slices",
     },
     Rule {
         name: REFUSED,
@@ -107,6 +120,9 @@ pub const RULES: [Rule; 20] = [
     },
 ];
 
+const BACKOFF: &str = "peer waits after a failure";
+const EMPTY: &str = "empty slice";
+const MIRRORED_OWNER: &str = "owner of a mirrored slice";
 const MIRRORED_HINT: &str = "hint in a mirrored slice";
 const AUTO: &str = "hints of mode Auto";
 const AUTO_NODES: &str = "Nodes of mode Auto";
@@ -138,8 +154,8 @@ pub struct Facts<'a> {
     pub state: &'a State,
     /// The peer has forgotten what it wrote, since this history began.
     pub peer_restarted: bool,
-    /// It says that it will not sync this Service.
-    pub peer_stuck: bool,
+    /// What it complains of.
+    pub peer: Complaint,
 }
 
 impl<'a> Facts<'a> {
@@ -164,11 +180,13 @@ impl<'a> Facts<'a> {
 /// Takes meant differences out of both; the names of the rules that did.
 pub fn explain(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
     type Explain = fn(&Facts<'_>, &mut Vec<Said>, &mut Vec<Said>);
-    let all: [(&'static str, Explain); 11] = [
+    let all: [(&'static str, Explain); 13] = [
+        (MIRRORED_OWNER, mirrored_owner),
         (MIRRORED_HINT, mirrored_hint),
         (GENERATE_NAME, generate_name),
         (NOT_READY, not_ready),
         (PLACEHOLDER, placeholder),
+        (EMPTY, empty),
         (AUTO, auto_hints),
         (HEADLESS, headless),
         (ANNOTATION, annotation),
@@ -225,6 +243,9 @@ pub fn may_sleep(facts: &Facts<'_>) -> Vec<&'static str> {
     }
     let unseen =
         |how: &Tampering| matches!(how, Tampering::WrongOwner | Tampering::NoOwner | Tampering::Annotate(..));
+    if facts.peer.failed {
+        why.insert(BACKOFF);
+    }
     if facts.tampered(unseen) {
         why.insert(METADATA);
     }
@@ -268,6 +289,38 @@ pub fn leave_out_left(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Sa
 /// Whether the reasons are such that ours may sleep too.
 pub fn both_sleep(why: &[&'static str]) -> bool {
     why.contains(&NODE_GOES)
+}
+
+/// Mirrored slices of the peer that somebody took the owner from get it back.
+fn mirrored_owner(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    if !facts.tampered(|how| *how == Tampering::NoOwner) {
+        return;
+    }
+    for said in peer.iter_mut().filter(|said| said.manager == MIRRORING_LOOP && said.owners.is_empty()) {
+        said.owners = vec![owner("Endpoints", facts.service)];
+    }
+}
+
+fn owner(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": kind, "name": name, "uid": "live", "controller": true, "blockOwnerDeletion": true})
+}
+
+/// Empty slices beside others of their type are taken out of both, if a Pod has exactly their ports.
+fn empty(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    let Some(service) = facts.object(Kind::Service) else { return };
+    let wanted: BTreeSet<Vec<Option<String>>> =
+        facts.pods().map(|(_, pod)| desired::ports(&service["spec"], pod)).collect();
+    for slices in [ours, peer] {
+        let types: Vec<String> = slices.iter().map(|said| said.address_type.clone()).collect();
+        slices.retain(|said| {
+            let beside_others = types.iter().filter(|found| **found == said.address_type).count() > 1;
+            let mut names = names(said);
+            names.sort();
+            let desired =
+                wanted.iter().any(|wanted| wanted.iter().collect::<BTreeSet<_>>() == names.iter().collect());
+            !(said.manager == SELECTOR_LOOP && said.endpoints.is_empty() && beside_others && desired)
+        });
+    }
 }
 
 /// Hints that somebody put into the peer's mirrored slices are taken off.
@@ -325,14 +378,12 @@ fn not_ready(_: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
 
 /// A placeholder of the peer that belongs to nobody who lives becomes the Service's.
 fn placeholder(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
-    let owner = json!({"apiVersion": "v1", "kind": "Service", "name": facts.service, "uid": "live",
-                       "controller": true, "blockOwnerDeletion": true});
     let is_placeholder = |said: &&mut Said| {
         said.manager == SELECTOR_LOOP && said.ports.is_empty() && said.endpoints.is_empty()
     };
     for said in peer.iter_mut().filter(is_placeholder) {
         if !said.owners.iter().any(|owner| owner["uid"] == "live") {
-            said.owners = vec![owner.clone()];
+            said.owners = vec![owner("Service", facts.service)];
         }
     }
 }
@@ -344,16 +395,17 @@ fn stuck(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
         facts.past.iter().any(|change| deleted(&change))
     };
     let left = |how: &Tampering| matches!(how, Tampering::TakeOver(_) | Tampering::ServiceName(_));
-    if facts.peer_stuck && (facts.tampered(left) || recreated()) {
+    if facts.peer.stuck && (facts.tampered(left) || recreated()) {
         replace(facts, ours, peer, SELECTOR_LOOP, None);
+        replace(facts, ours, peer, MIRRORING_LOOP, None);
     }
 }
 
-/// The peer's slices of the selector loop that have endpoints get the label as it should be.
+/// The peer's slices of the selector loop get the label as it should be.
 fn headless(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
     let Some(service) = facts.object(Kind::Service) else { return };
     let headless = service["spec"]["clusterIP"] == "None";
-    for said in peer.iter_mut().filter(|said| said.manager == SELECTOR_LOOP && !said.endpoints.is_empty()) {
+    for said in peer.iter_mut().filter(|said| said.manager == SELECTOR_LOOP) {
         match headless {
             true => said.labels.insert(HEADLESS_LABEL.to_string(), json!("")),
             false => said.labels.remove(HEADLESS_LABEL),
@@ -407,15 +459,20 @@ fn replace(
     }
 }
 
-fn pairs(said: &Said) -> Vec<Pair> {
-    let names: Vec<Option<String>> = match said.ports.is_empty() {
+/// The names of its ports; no name where it has none.
+fn names(said: &Said) -> Vec<Option<String>> {
+    match said.ports.is_empty() {
         true => vec![None],
         false => said
             .ports
             .iter()
             .map(|port| Some(port["name"].as_str().unwrap_or_default().to_string()))
             .collect(),
-    };
+    }
+}
+
+fn pairs(said: &Said) -> Vec<Pair> {
+    let names = names(said);
     let addresses = said.endpoints.iter().flat_map(|endpoint| endpoint["addresses"].as_array()).flatten();
     addresses
         .flat_map(|ip| names.iter().map(|name| (ip.as_str().unwrap_or_default().to_string(), name.clone())))

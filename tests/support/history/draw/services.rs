@@ -57,7 +57,27 @@ impl Draw {
         service.to_string()
     }
 
+    /// One that the controllers work on, so that slices of an earlier one of that name do not stay as
+    /// they happen to be.
+    fn make_working_service(&mut self, why: &str, name: &str) {
+        let mut service = self.service(name);
+        let spec = &mut service["spec"];
+        if spec["type"] == "ExternalName" {
+            *spec = json!({"ports": spec["ports"], "type": "ClusterIP", "ipFamilies": ["IPv4"],
+                           "ipFamilyPolicy": "SingleStack"});
+        }
+        if spec["selector"].as_object().is_none_or(|pairs| pairs.is_empty()) {
+            spec["selector"] = json!({"app": self.app_of(name)});
+        }
+        self.push(why, Operation::Create(Kind::Service, service));
+    }
+
     pub(super) fn make_service(&mut self, why: &str, name: &str) {
+        let service = self.service(name);
+        self.push(why, Operation::Create(Kind::Service, service));
+    }
+
+    fn service(&mut self, name: &str) -> Value {
         let layout = self.between(0, 11);
         let mut spec = json!({"ports": ports(layout)});
         match self.between(0, 19) {
@@ -106,8 +126,7 @@ impl Draw {
             let key = self.of(&[MODE, MODE, OLD_MODE]);
             metadata["annotations"] = json!({key: self.mode()});
         }
-        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
-        self.push(why, Operation::Create(Kind::Service, object));
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
     }
 
     fn families(&mut self) -> (Value, Value) {
@@ -140,7 +159,7 @@ impl Draw {
         }
         let name = self.of(&self.services.clone());
         let Some(service) = self.state.get(Kind::Service, &name).cloned() else {
-            return self.make_service("service: back again", &name);
+            return self.make_working_service("service: back again", &name);
         };
         let spec = |spec: Value| json!({"spec": spec});
         match self.between(0, 23) {
@@ -162,7 +181,7 @@ impl Draw {
             19 | 20 => self.change_kind(&name, &service),
             21 => {
                 self.push("service: recreated", Operation::Delete(Kind::Service, name.clone()));
-                self.make_service("service: recreated", &name);
+                self.make_working_service("service: recreated", &name);
             }
             22 => self.push("service: deleted", Operation::Delete(Kind::Service, name)),
             _ => self.change_many(&name),
@@ -256,7 +275,12 @@ impl Draw {
 
     fn change_topology(&mut self, name: &str, service: &Value) {
         let annotations = &service["metadata"]["annotations"];
-        let key = if annotations[OLD_MODE].is_string() || self.one_in(4) { OLD_MODE } else { MODE };
+        // Both at once must be equal; only one is ever set here.
+        let key = match (annotations[OLD_MODE].is_string(), annotations[MODE].is_string()) {
+            (true, _) => OLD_MODE,
+            (false, true) => MODE,
+            (false, false) => self.of(&[MODE, MODE, OLD_MODE]),
+        };
         let value = match annotations[key].is_string() {
             true => Value::Null,
             false => json!(self.mode()),
@@ -276,7 +300,11 @@ impl Draw {
         if external(&service) || self.selector_of(&name).is_none() {
             return;
         }
-        match self.between(0, 3) {
+        match self.between(0, 4) {
+            4 => {
+                self.push("service: recreated", Operation::Delete(Kind::Service, name.clone()));
+                self.make_service("service: recreated", &name);
+            }
             0 | 1 => {
                 let patch = json!({"spec": {"selector": null}});
                 self.patch("service: selector removed", Kind::Service, &name, patch);
