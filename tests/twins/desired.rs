@@ -14,15 +14,19 @@ pub type Pair = (String, Option<String>);
 /// More addresses than this are cut off when Endpoints are mirrored.
 const MIRRORED: usize = 1000;
 
-/// The pairs of each Service in one state.
-pub fn desired(state: &State) -> BTreeMap<String, BTreeSet<Pair>> {
-    live(state, &[])
+/// The pairs of one Service in one state.
+pub fn desired(state: &State, service: &str) -> BTreeSet<Pair> {
+    live_of(state, &[], Some(service)).remove(service).unwrap_or_default()
 }
 
 /// The pairs of each Service that are desired before, between and after the changes, in whatever order
 /// a controller sees the changes of different objects. Services whose slices are tampered with
 /// have none: it is not the controller who takes an address away there.
 pub fn live(before: &State, changes: &[Change]) -> BTreeMap<String, BTreeSet<Pair>> {
+    live_of(before, changes, None)
+}
+
+fn live_of(before: &State, changes: &[Change], only: Option<&str>) -> BTreeMap<String, BTreeSet<Pair>> {
     let mut versions: Vec<State> = vec![before.clone()];
     let mut state = before.clone();
     let mut tampered = BTreeSet::new();
@@ -40,7 +44,8 @@ pub fn live(before: &State, changes: &[Change]) -> BTreeMap<String, BTreeSet<Pai
         before.all(Kind::Pod).map(|(name, _)| seen(&versions, Kind::Pod, name)).collect();
     let known = |name: &str| versions.iter().all(|state| state.get(Kind::Node, name).is_some());
     let mut result = BTreeMap::new();
-    for (name, _) in before.all(Kind::Service).filter(|(name, _)| !tampered.contains(*name)) {
+    let asked = |name: &str| only.is_none_or(|only| only == name) && !tampered.contains(name);
+    for (name, _) in before.all(Kind::Service).filter(|(name, _)| asked(name)) {
         let services = seen(&versions, Kind::Service, name);
         let endpoints = seen(&versions, Kind::Endpoints, name);
         let mut pairs = common(
@@ -73,6 +78,10 @@ fn common(sets: impl Iterator<Item = BTreeSet<Pair>>) -> BTreeSet<Pair> {
 
 fn selector(service: &Value) -> Option<&serde_json::Map<String, Value>> {
     service["spec"]["selector"].as_object().filter(|pairs| !pairs.is_empty())
+}
+
+pub fn has_selector(service: &Value) -> bool {
+    selector(service).is_some()
 }
 
 fn going(object: &Value) -> bool {
@@ -124,6 +133,16 @@ pub fn ports(spec: &Value, pod: &Value) -> Vec<Option<String>> {
     let names: Vec<Option<String>> =
         named.map(|port| Some(port["name"].as_str().unwrap_or_default().to_string())).collect();
     if names.is_empty() { vec![None] } else { names }
+}
+
+/// All addresses of an Endpoints object.
+pub fn addresses(endpoints: &Value) -> BTreeSet<&str> {
+    let subsets = endpoints["subsets"].as_array().into_iter().flatten();
+    let lists = subsets.flat_map(|subset| [&subset["addresses"], &subset["notReadyAddresses"]]);
+    lists
+        .flat_map(|list| list.as_array().into_iter().flatten())
+        .filter_map(|one| one["ip"].as_str())
+        .collect()
 }
 
 /// What a Service without a selector has of its Endpoints.

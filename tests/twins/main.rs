@@ -14,3 +14,4 @@ mod pair;
 mod play;
 mod rules;
 mod run;
+mod show;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, Semaphore};
 
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::history::{Change, Kind, Operation, Program};
@@ -17,6 +18,8 @@ use crate::support::pods::{now, service};
 use crate::support::real::{self, RealStage};
 use crate::support::{Api, Controller, Peer, Stage, World, eventually};
 
+/// Writes in flight.
+const AT_ONCE: usize = 8;
 const MARKED_WITHIN: Duration = Duration::from_secs(180);
 
 /// Small, so that Services of a dozen Pods have several slices.
@@ -121,7 +124,9 @@ impl Pair {
                 };
                 Some((key, object.to_string()))
             });
-            etcd.put_all(pairs.collect::<Vec<_>>()).await;
+            // Each in a transaction of its own: watches may miss some of those that share a revision.
+            let all = stream::iter(pairs.collect::<Vec<_>>());
+            all.for_each_concurrent(AT_ONCE, |pair| etcd.put_all([pair])).await;
         }
         rest.into_iter().cloned().collect()
     }
@@ -136,14 +141,20 @@ impl Pair {
         object
     }
 
-    /// Takes a namespace away with everything in it, and its Nodes; cheaper than asking the API server.
-    pub async fn forget(&self, namespace: &str) {
+    /// Takes a namespace away with everything in it, and its Nodes; straight from etcd, which is cheaper
+    /// than asking the API server, but for the Nodes: others would notice an event that is missed.
+    pub async fn forget(&self, namespace: &str, nodes: &[String]) {
+        for api in self.apis() {
+            for node in nodes {
+                // It may have gone before.
+                let _ = api.delete(&format!("/api/v1/nodes/{namespace}-{node}")).await;
+            }
+        }
         for stage in &self.stages {
             let (cluster, etcd) = (stage.cluster(), stage.cluster().etcd());
             for kind in ["services/specs", "services/endpoints", "pods", "endpointslices", "events"] {
                 etcd.delete_prefix(&format!("{}/{kind}/{namespace}/", cluster.prefix())).await;
             }
-            etcd.delete_prefix(&format!("{}/minions/{namespace}-", cluster.prefix())).await;
         }
     }
 

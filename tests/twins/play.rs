@@ -12,6 +12,7 @@ use super::pair::{Complaint, Pair};
 use super::rules::{self, Facts, Fired, Left};
 use crate::support::history::{Change, History, Kind, Operation, Outcome, State, apply_all};
 use crate::support::pods::{Object, endpoints, pod, service, service_without_selector};
+use crate::support::world::{MIRRORING_LOOP, SELECTOR_LOOP};
 use crate::support::{World, eventually};
 
 /// Nothing is written for so long after a marker that came behind everything else.
@@ -58,6 +59,8 @@ struct Player<'a> {
     verdict: Verdict,
     /// What both left alone, in Services whose difference was explained when they were last compared.
     explained: BTreeMap<String, [Left; 2]>,
+    /// Services with whose slices somebody tampered while they were such.
+    taken: BTreeSet<String>,
 }
 
 /// Plays the history in a namespace of this name, which must not exist.
@@ -81,6 +84,7 @@ pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
         peer_restarts,
         verdict,
         explained: BTreeMap::new(),
+        taken: BTreeSet::new(),
     };
     player.mark_out().await;
     player.start(history).await;
@@ -90,7 +94,7 @@ pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
         }
         player.step(number + 1, step).await;
     }
-    pair.forget(namespace).await;
+    pair.forget(namespace, &player.state.names(Kind::Node)).await;
     player.verdict.tallies = [0, 1].map(|side| player.oracles[side].tally.clone());
     player.verdict
 }
@@ -141,6 +145,9 @@ impl Player<'_> {
             self.state.apply(&change.operation);
             self.past.push(change.clone());
             let service = change.operation.target().map_or("", |(_, name)| name);
+            if matches!(change.operation, Operation::Tamper { .. }) && self.explained.contains_key(service) {
+                self.taken.insert(service.to_string());
+            }
             match outcomes {
                 (Outcome::Refused(why), _) | (_, Outcome::Refused(why)) => self.differs(number, service, why),
                 // Where they differ anyway, they may have other slices to tamper with.
@@ -231,13 +238,22 @@ impl Player<'_> {
             let said = self.pair.peer_said(self.worlds[1].namespace(), &service).await;
             let facts = self.facts(&service, said);
             let as_they_were = self.explained.get(&service);
+            if self.taken.contains(&service) {
+                rules::leave_out_taken(&mut one, &mut two);
+            }
             let left = [rules::left_alone(&facts, &one), rules::left_alone(&facts, &two)];
             let mut rules = Vec::new();
             if as_they_were == Some(&left) {
                 rules = rules::leave_out_left(&facts, &mut one, &mut two);
             }
             rules.extend(rules::explain(&facts, &mut one, &mut two));
-            let text = compare::difference(&compare::groups(&one), &compare::groups(&two));
+            let mut text = compare::difference(&compare::groups(&one), &compare::groups(&two));
+            if !text.is_empty() {
+                for manager in [SELECTOR_LOOP, MIRRORING_LOOP] {
+                    let astray = rules::astray(&facts, &one, manager, None);
+                    text = format!("{text}  {manager} of ours is astray in {astray:?}\n");
+                }
+            }
             if text.is_empty() {
                 self.explained.insert(service, left);
                 fired.extend(rules);

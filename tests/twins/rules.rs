@@ -286,6 +286,14 @@ pub fn leave_out_left(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Sa
     if before > 0 { vec![LEFT] } else { Vec::new() }
 }
 
+/// Takes out of both what belongs to neither loop, where somebody took it over while it differed for a
+/// reason: it differs for ever then.
+pub fn leave_out_taken(ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    for slices in [ours, peer] {
+        slices.retain(|said| said.manager == SELECTOR_LOOP || said.manager == MIRRORING_LOOP);
+    }
+}
+
 /// Whether the reasons are such that ours may sleep too.
 pub fn both_sleep(why: &[&'static str]) -> bool {
     why.contains(&NODE_GOES)
@@ -439,7 +447,7 @@ fn refused_address(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>
     }
 }
 
-/// The peer's slices of a loop (and of one type) become ours, if ours publish exactly what is desired.
+/// The peer's slices of a loop (and of one type) become ours, if ours publish what is desired.
 fn replace(
     facts: &Facts<'_>,
     ours: &[Said],
@@ -447,16 +455,41 @@ fn replace(
     manager: &str,
     address_type: Option<&str>,
 ) {
-    let of_type = |found: &str| address_type.is_none_or(|wanted| wanted == found);
-    let which = |said: &Said| said.manager == manager && of_type(&said.address_type);
+    let which = |said: &Said| {
+        said.manager == manager && address_type.is_none_or(|wanted| wanted == said.address_type)
+    };
     let mine: Vec<Said> = ours.iter().filter(|said| which(said)).cloned().collect();
-    let published: BTreeSet<Pair> = mine.iter().flat_map(pairs).collect();
-    let mut desired = desired::desired(facts.state).remove(facts.service).unwrap_or_default();
-    desired.retain(|(address, _)| of_type(if address.contains(':') { "IPv6" } else { "IPv4" }));
-    if published == desired {
+    if astray(facts, &mine, manager, address_type).is_empty() {
         peer.retain(|said| !which(said));
         peer.extend(mine);
     }
+}
+
+/// What these slices of a loop publish and should not, or do not and should.
+pub fn astray(
+    facts: &Facts<'_>,
+    slices: &[Said],
+    manager: &str,
+    address_type: Option<&str>,
+) -> BTreeSet<Pair> {
+    let of_type = |address: &str| {
+        address_type.is_none_or(|wanted| wanted == if address.contains(':') { "IPv6" } else { "IPv4" })
+    };
+    let published: BTreeSet<Pair> =
+        slices.iter().filter(|said| said.manager == manager).flat_map(pairs).collect();
+    let mut desired = desired::desired(facts.state, facts.service);
+    desired.retain(|(address, _)| of_type(address));
+    let selects = facts.object(Kind::Service).is_some_and(desired::has_selector);
+    if selects != (manager == SELECTOR_LOOP) {
+        desired.clear();
+    }
+    let mut astray: BTreeSet<Pair> = published.symmetric_difference(&desired).cloned().collect();
+    // An address without ports may give way to one with them, which `desired` leaves open.
+    if manager == MIRRORING_LOOP && !selects {
+        let known = facts.object(Kind::Endpoints).map(desired::addresses).unwrap_or_default();
+        astray.retain(|(address, port)| port.is_some() || !known.contains(address.as_str()));
+    }
+    astray
 }
 
 /// The names of its ports; no name where it has none.

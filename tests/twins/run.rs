@@ -17,18 +17,23 @@ async fn twins_agree() {
     let (first, count) = (number("TWINS_FIRST", 0), number("TWINS_SEEDS", 10));
     let started = std::time::Instant::now();
     let one = |seed| async move {
-        let history = History::draw(seed, &Shape::default());
+        let history =
+            History::draw(seed, &Shape { steps: number("TWINS_STEPS", 10) as usize, ..Shape::default() });
         let verdict = play(pair, &history, &format!("seed-{seed}")).await;
         println!("seed {seed} at {:?}: {:?} {:?}", started.elapsed(), verdict.fired, verdict.tallies);
         if let Some(difference) = &verdict.difference {
             println!("seed {seed}: step {}, {}:\n{}", difference.step, difference.service, difference.text);
+            let words: Vec<&str> = difference
+                .text
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+                .filter(|word| word.starts_with("p-"))
+                .collect();
             let part = history.keep(|change| {
-                let text = change.to_string();
-                let name = &difference.service;
-                text.contains(&format!("\"{name}\""))
-                    || text.contains(&format!("/{name} "))
-                    || text.contains(&format!(" of {name}:"))
-                    || text.contains(" node: ")
+                change.operation.target().is_some_and(|(kind, name)| {
+                    name == difference.service
+                        || words.contains(&name)
+                        || kind == crate::support::history::Kind::Node && change.why != "start"
+                })
             });
             println!(
                 "{}",

@@ -219,21 +219,6 @@ impl Draw {
                 selector["tier"] = json!("front");
                 "service: other selector"
             }
-            4 if had => {
-                // Null takes all of it away; the empty map comes with a later write.
-                self.patch(
-                    "service: selector emptied",
-                    Kind::Service,
-                    name,
-                    json!({"spec": {"selector": null}}),
-                );
-                return self.patch(
-                    "service: selector emptied",
-                    Kind::Service,
-                    name,
-                    json!({"spec": {"selector": {}}}),
-                );
-            }
             _ => {
                 selector["app"] = json!(self.app_of(name));
                 if had { "service: other selector" } else { "service: selector added" }
