@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, Semaphore};
 
-use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::history::{Change, Kind, Operation, Program};
@@ -18,8 +17,6 @@ use crate::support::pods::{now, service};
 use crate::support::real::{self, RealStage};
 use crate::support::{Api, Controller, Peer, Stage, World, eventually};
 
-/// Writes in flight.
-const AT_ONCE: usize = 8;
 const MARKED_WITHIN: Duration = Duration::from_secs(180);
 
 /// Small, so that Services of a dozen Pods have several slices.
@@ -124,9 +121,7 @@ impl Pair {
                 };
                 Some((key, object.to_string()))
             });
-            // Each in a transaction of its own: watches may miss some of those that share a revision.
-            let all = stream::iter(pairs.collect::<Vec<_>>());
-            all.for_each_concurrent(AT_ONCE, |pair| etcd.put_all([pair])).await;
+            etcd.put_each(pairs.collect::<Vec<_>>()).await;
         }
         rest.into_iter().cloned().collect()
     }
