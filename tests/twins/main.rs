@@ -7,11 +7,13 @@ mod support;
 
 mod auto;
 mod compare;
+mod control;
 mod desired;
 mod histories;
 mod oracle;
 mod pair;
 mod play;
+mod report;
 mod rules;
 mod run;
-mod show;
+mod shrink;

@@ -158,11 +158,6 @@ impl Pair {
         self.peer_restarts.load(Ordering::Relaxed)
     }
 
-    /// What our program printed since its last start.
-    pub async fn log(&self) -> String {
-        self.controller.lock().await.as_ref().map(Controller::log).unwrap_or_default()
-    }
-
     /// The CPU that everything has used so far, for people.
     pub async fn cpu(&self) -> String {
         let of = |cpu: Duration| format!("{:.1} s", cpu.as_secs_f64());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::compare::{self, Standing};
+use super::compare::{self, Said, Standing};
 use super::desired;
 use super::oracle::{Oracle, Tally};
 use super::pair::{Complaint, Pair};
@@ -61,10 +61,21 @@ struct Player<'a> {
     explained: BTreeMap<String, [Left; 2]>,
     /// Services with whose slices somebody tampered while they were such.
     taken: BTreeSet<String>,
+    planted: Option<fn(&mut Said)>,
 }
 
 /// Plays the history in a namespace of this name, which must not exist.
 pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
+    play_with(pair, history, namespace, None).await
+}
+
+/// The same with a bug that is planted into what ours says.
+pub async fn play_with(
+    pair: &Pair,
+    history: &History,
+    namespace: &str,
+    planted: Option<fn(&mut Said)>,
+) -> Verdict {
     let _alone = match history.auto {
         true => Some(pair.auto.acquire().await.expect("the permit for mode Auto")),
         false => None,
@@ -85,6 +96,7 @@ pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
         verdict,
         explained: BTreeMap::new(),
         taken: BTreeSet::new(),
+        planted,
     };
     player.mark_out().await;
     player.start(history).await;
@@ -231,6 +243,9 @@ impl Player<'_> {
         for service in self.state.names(Kind::Service) {
             let mut one = ours.get(&service).cloned().unwrap_or_default();
             let mut two = peer.get(&service).cloned().unwrap_or_default();
+            if let Some(planted) = self.planted {
+                one.iter_mut().for_each(planted);
+            }
             if compare::groups(&one) == compare::groups(&two) {
                 self.explained.remove(&service);
                 continue;
