@@ -253,13 +253,13 @@ impl Player<'_> {
             let said = self.pair.peer_said(self.worlds[1].namespace(), &service).await;
             let facts = self.facts(&service, said);
             let as_they_were = self.explained.get(&service);
-            if self.taken.contains(&service) {
-                rules::leave_out_taken(&mut one, &mut two);
-            }
+            let mut rules = match self.taken.contains(&service) {
+                true => rules::leave_out_taken(&mut one, &mut two),
+                false => Vec::new(),
+            };
             let left = [rules::left_alone(&facts, &one), rules::left_alone(&facts, &two)];
-            let mut rules = Vec::new();
             if as_they_were == Some(&left) {
-                rules = rules::leave_out_left(&facts, &mut one, &mut two);
+                rules.extend(rules::leave_out_left(&facts, &mut one, &mut two));
             }
             rules.extend(rules::explain(&facts, &mut one, &mut two));
             let mut text = compare::difference(&compare::groups(&one), &compare::groups(&two));
