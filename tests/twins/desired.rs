@@ -16,17 +16,20 @@ const MIRRORED: usize = 1000;
 
 /// The pairs of one Service in one state.
 pub fn desired(state: &State, service: &str) -> BTreeSet<Pair> {
-    live_of(state, &[], Some(service)).remove(service).unwrap_or_default()
+    let object = state.get(Kind::Service, service);
+    let mut pairs = mirrored(object, state.get(Kind::Endpoints, service));
+    for (_, pod) in state.all(Kind::Pod) {
+        let known = |name| state.get(Kind::Node, name).is_some();
+        let on_known_node = pod["spec"]["nodeName"].as_str().is_some_and(known);
+        pairs.extend(selected(object, Some(pod), on_known_node));
+    }
+    pairs
 }
 
 /// The pairs of each Service that are desired before, between and after the changes, in whatever order
 /// a controller sees the changes of different objects. Services whose slices are tampered with
 /// have none: it is not the controller who takes an address away there.
 pub fn live(before: &State, changes: &[Change]) -> BTreeMap<String, BTreeSet<Pair>> {
-    live_of(before, changes, None)
-}
-
-fn live_of(before: &State, changes: &[Change], only: Option<&str>) -> BTreeMap<String, BTreeSet<Pair>> {
     let mut versions: Vec<State> = vec![before.clone()];
     let mut state = before.clone();
     let mut tampered = BTreeSet::new();
@@ -44,8 +47,7 @@ fn live_of(before: &State, changes: &[Change], only: Option<&str>) -> BTreeMap<S
         before.all(Kind::Pod).map(|(name, _)| seen(&versions, Kind::Pod, name)).collect();
     let known = |name: &str| versions.iter().all(|state| state.get(Kind::Node, name).is_some());
     let mut result = BTreeMap::new();
-    let asked = |name: &str| only.is_none_or(|only| only == name) && !tampered.contains(name);
-    for (name, _) in before.all(Kind::Service).filter(|(name, _)| asked(name)) {
+    for (name, _) in before.all(Kind::Service).filter(|(name, _)| !tampered.contains(*name)) {
         let services = seen(&versions, Kind::Service, name);
         let endpoints = seen(&versions, Kind::Endpoints, name);
         let mut pairs = common(

@@ -1,6 +1,6 @@
 //! Twins.
 #![cfg(feature = "controller")]
-#![allow(clippy::expect_used, clippy::panic)] // outside of #[test] functions too
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // outside of #[test] functions too
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, Semaphore};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::history::{Change, Kind, Operation, Program};
+use crate::support::history::{Change, Kind, Operation, Program, with_nodes};
 use crate::support::pods::{now, service};
 use crate::support::real::{self, RealStage};
 use crate::support::{Api, Controller, Peer, Stage, World, eventually};
@@ -97,15 +97,16 @@ impl Pair {
 
     /// Puts the Pods and Nodes of a population straight into etcd, which costs a fraction of asking the API
     /// server; answers the other changes.
-    pub async fn put(&self, namespace: &str, start: &[Change]) -> Vec<Change> {
+    pub async fn put(&self, worlds: &[World; 2], start: &[Change]) -> Vec<Change> {
         let direct =
             |change: &&Change| matches!(change.operation, Operation::Create(Kind::Pod | Kind::Node, _));
         let (stored, rest): (Vec<&Change>, Vec<&Change>) = start.iter().partition(direct);
         for (side, stage) in self.stages.iter().enumerate() {
             let (cluster, etcd) = (stage.cluster(), stage.cluster().etcd());
+            let namespace = worlds[side].namespace();
             let pairs = stored.iter().filter_map(|change| {
                 let Operation::Create(kind, object) = &change.operation else { return None };
-                let mut object = self.named(namespace, *kind, object);
+                let mut object = with_nodes(&worlds[side], *kind, object);
                 let name = object["metadata"]["name"].as_str()?.to_string();
                 let number = change.number;
                 let hash =
@@ -124,16 +125,6 @@ impl Pair {
             etcd.put_each(pairs.collect::<Vec<_>>()).await;
         }
         rest.into_iter().cloned().collect()
-    }
-
-    /// The object with the names of Nodes as they are in the cluster.
-    fn named(&self, namespace: &str, kind: Kind, object: &Value) -> Value {
-        let mut object = object.clone();
-        let (parent, field) = if kind == Kind::Node { ("metadata", "name") } else { ("spec", "nodeName") };
-        if let Some(name) = object[parent].get_mut(field) {
-            *name = json!(format!("{namespace}-{}", name.as_str().unwrap_or_default()));
-        }
-        object
     }
 
     /// Takes a namespace away with everything in it, and its Nodes; straight from etcd, which is cheaper

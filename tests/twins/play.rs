@@ -125,7 +125,7 @@ impl Player<'_> {
     }
 
     async fn start(&mut self, history: &History) {
-        let rest = self.pair.put(self.worlds[0].namespace(), &history.start).await;
+        let rest = self.pair.put(&self.worlds, &history.start).await;
         let [one, two] = &self.worlds;
         let refused = futures::future::join(apply_all(one, &rest), apply_all(two, &rest)).await;
         for why in refused.0.into_iter().chain(refused.1) {

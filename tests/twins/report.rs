@@ -1,6 +1,9 @@
 //! The numbers of a run, for people and for the verdict: what was compared, how often each rule fired,
 //! and what the oracle counted.
 
+use std::fmt;
+use std::path::Path;
+
 use super::oracle::Tally;
 use super::pair::SIDES;
 use super::play::Verdict;
@@ -41,27 +44,38 @@ impl Report {
         RULES.iter().map(|rule| rule.name).filter(|name| !self.fired.contains_key(name)).collect()
     }
 
-    pub fn print(&self) {
-        println!(
+    /// Writes what is known so far where an interrupted run leaves it.
+    pub fn keep(&self) {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("twins-report.txt");
+        std::fs::write(file, self.to_string()).expect("write the report");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
             "twins: {} histories, {} changes, {} Services compared, {} unexplained differences {:?}",
             self.histories,
             self.changes,
             self.compared,
             self.differences.len(),
             self.differences
-        );
-        println!("differences that are meant:");
+        )?;
+        writeln!(f, "differences that are meant:")?;
         for rule in &RULES {
             let count = self.fired.get(rule.name).copied().unwrap_or(0);
-            println!("  {count:6}  {:28} {}", rule.name, rule.reason);
+            writeln!(f, "  {count:6}  {:28} {}", rule.name, rule.reason)?;
         }
-        println!(
-            "oracle (live addresses with a port name, summed over steps; lost = in no slice at some moment):"
-        );
-        println!("  {:26} {:>8} {:>9} {:>6}", "", "events", "promised", "lost");
+        writeln!(
+            f,
+            "oracle (live addresses with a port name, summed over steps; lost = came to be in no slice):"
+        )?;
+        writeln!(f, "  {:26} {:>8} {:>9} {:>6}", "", "events", "promised", "lost")?;
         let [ours, peer] = &self.tallies;
         for (name, tally) in [(SIDES[0], ours), (SIDES[1], peer), ("delete before create", &self.control)] {
-            println!("  {name:26} {:8} {:9} {:6}", tally.events, tally.promised, tally.lost);
+            writeln!(f, "  {name:26} {:8} {:9} {:6}", tally.events, tally.promised, tally.lost)?;
         }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use tokio::sync::Mutex;
 
 use super::compare::Said;
 use super::control::delete_before_create;
@@ -41,7 +42,12 @@ fn histories() -> Vec<History> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_controllers_agree_after_random_histories_and_ours_loses_no_live_address() {
+    if std::env::var_os("TWINS_PRINT").is_some() {
+        histories().iter().for_each(|history| println!("{history}"));
+        return;
+    }
     let Some(pair) = Pair::start().await else { return };
+    let report = Mutex::new(Report::default());
     let started = Instant::now();
     let at_once = number("TWINS_AT_ONCE", 10) as usize;
     let histories = histories();
@@ -52,7 +58,10 @@ async fn both_controllers_agree_after_random_histories_and_ours_loses_no_live_ad
     let one = |history: History| async {
         let verdict = play(&pair, &history, &format!("seed-{}", history.seed)).await;
         tell(&history, &verdict, started);
-        (history, verdict)
+        let mut report = report.lock().await;
+        report.add(history.seed, history.changes().count(), &verdict);
+        report.keep();
+        (history, verdict.difference)
     };
     let lanes = futures::future::join(
         stream::iter(ordinary).map(one).buffer_unordered(at_once).collect::<Vec<_>>(),
@@ -60,15 +69,15 @@ async fn both_controllers_agree_after_random_histories_and_ours_loses_no_live_ad
     );
     let (mut played, more) = lanes.await;
     played.extend(more);
-    let mut report = Report::default();
-    played.iter().for_each(|(history, verdict)| report.add(history.seed, history.changes().count(), verdict));
-    let different = played.into_iter().filter_map(|(history, verdict)| Some((history, verdict.difference?)));
+    let mut report = report.into_inner();
+    let different = played.into_iter().filter_map(|(history, difference)| Some((history, difference?)));
     for (history, difference) in different.take(SHRUNK) {
         shrunk(&pair, history, &difference).await;
     }
     report.control = delete_before_create(&pair).await;
     planted(&pair).await;
-    report.print();
+    println!("{report}");
+    report.keep();
     println!("{}", pair.cpu().await);
 
     assert_eq!(report.differences, Vec::<u64>::new(), "seeds with a difference that no rule explains");

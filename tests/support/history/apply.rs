@@ -106,7 +106,7 @@ async fn create(world: &World, kind: Kind, object: &Value) -> Answer {
 }
 
 /// The object with the names of Nodes as they are in the cluster.
-fn with_nodes(world: &World, kind: Kind, object: &Value) -> Value {
+pub fn with_nodes(world: &World, kind: Kind, object: &Value) -> Value {
     let mut object = object.clone();
     match kind {
         Kind::Node => object.get_mut("metadata").into_iter().for_each(|place| rename(world, place, "name")),

@@ -18,7 +18,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use apply::{Outcome, apply_all};
+pub use apply::{Outcome, apply_all, with_nodes};
 pub use draw::Shape;
 pub use state::State;
 pub use tamper::{Tampering, ours};

@@ -1,5 +1,8 @@
 //! Rules for mirrored slices.
 
+// All rules look alike, though some only change what is in the lists.
+#![allow(clippy::ptr_arg)]
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -57,6 +60,29 @@ pub(super) fn by_value(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<S
     if with > 1 {
         *ours = port_by_port(ours);
         *peer = port_by_port(peer);
+        both_ways(facts, peer);
+    }
+}
+
+/// An address that is ready and not ready for a port with appProtocol is what came last in the peer;
+/// it is not ready.
+fn both_ways(facts: &Facts<'_>, peer: &mut [Said]) {
+    let subsets = facts.object(Kind::Endpoints).and_then(|object| object["subsets"].as_array());
+    let has = |list: &str, port: &Value, address: &Value| {
+        subsets.into_iter().flatten().any(|subset| {
+            let ports = subset["ports"].as_array().into_iter().flatten();
+            let addresses = subset[list].as_array().into_iter().flatten();
+            ports.clone().any(|found| found == port) && addresses.clone().any(|found| found["ip"] == *address)
+        })
+    };
+    for said in peer.iter_mut().filter(|said| said.manager == MIRRORING_LOOP) {
+        let [port] = said.ports.as_slice() else { continue };
+        for endpoint in said.endpoints.iter_mut().filter(|_| port["appProtocol"].is_string()) {
+            let address = &endpoint["addresses"][0];
+            if has("addresses", port, address) && has("notReadyAddresses", port, address) {
+                endpoint["conditions"]["ready"] = json!(false);
+            }
+        }
     }
 }
 

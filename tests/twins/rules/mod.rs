@@ -231,13 +231,15 @@ fn apply(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Vec<&'static str> {
     let mut fired = Vec::new();
+    let mut said = (groups(ours), groups(peer));
     for (name, rule) in EXPLAIN.iter().filter(|(name, _)| wanted(name)) {
-        let before = (groups(ours), groups(peer));
-        if before.0 == before.1 {
+        if said.0 == said.1 {
             break;
         }
+        let before = (ours.clone(), peer.clone());
         rule(facts, ours, peer);
-        if (groups(ours), groups(peer)) != before {
+        if (&*ours, &*peer) != (&before.0, &before.1) {
+            said = (groups(ours), groups(peer));
             fired.push(*name);
         }
     }
