@@ -7,6 +7,8 @@
 mod mirrored;
 mod published;
 mod selector;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
