@@ -182,6 +182,8 @@ pub struct Complaint {
     pub failed: bool,
     /// It takes its cache for old and does not sync.
     pub stuck: bool,
+    /// It asks for a new slice under the name of one that exists.
+    pub exists: bool,
 }
 
 /// The complaints in the peer's log, read as far as it goes.
@@ -209,6 +211,7 @@ impl Complaints {
             };
             let complaint = self.keys.entry(key.to_string()).or_default();
             complaint.failed = true;
+            complaint.exists |= rest.contains("already exists, the server was not able to generate");
             complaint.stuck |= rest.contains("EndpointSlice informer cache is out of date");
         }
     }

@@ -136,3 +136,11 @@ pub(super) fn same_name(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<
         replace(facts, ours, peer, MIRRORING_LOOP, None);
     }
 }
+
+/// The peer says that it asks for a name that is taken: its mirrored slices are not looked at; ours must
+/// hold exactly what is desired.
+pub(super) fn name_exists(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    if facts.peer.exists {
+        replace(facts, ours, peer, MIRRORING_LOOP, None);
+    }
+}

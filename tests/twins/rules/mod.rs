@@ -33,7 +33,11 @@ pub struct Rule {
 }
 
 /// All rules, in the order in which a summary prints them.
-pub const RULES: [Rule; 24] = [
+pub const RULES: [Rule; 25] = [
+    Rule {
+        name: EXISTS,
+        reason: "upstream's mirroring asks for a new slice under the name of one that it is about to recycle, and does not get past the conflict; ours never pairs slices of two address types",
+    },
     Rule {
         name: TAKEN,
         reason: "slices that somebody took over while they were meant to differ stay as they were on both",
@@ -132,6 +136,7 @@ pub const RULES: [Rule; 24] = [
     },
 ];
 
+const EXISTS: &str = "name exists in the peer";
 const TAKEN: &str = "taken over as they were";
 const BACKOFF: &str = "peer waits after a failure";
 const EMPTY: &str = "empty slice";
@@ -191,7 +196,7 @@ impl<'a> Facts<'a> {
 /// A rule takes what is meant out of what ours and the peer say.
 type Explain = fn(&Facts<'_>, &mut Vec<Said>, &mut Vec<Said>);
 
-const EXPLAIN: [(&str, Explain); 13] = [
+const EXPLAIN: [(&str, Explain); 14] = [
     (MIRRORED_OWNER, mirrored::owner_lost),
     (MIRRORED_HINT, mirrored::hint),
     (GENERATE_NAME, mirrored::generate_name),
@@ -205,6 +210,7 @@ const EXPLAIN: [(&str, Explain); 13] = [
     (STUCK, selector::stuck),
     (BY_VALUE, mirrored::by_value),
     (SAME_NAME, mirrored::same_name),
+    (EXISTS, mirrored::name_exists),
 ];
 
 /// Takes meant differences out of both; the names of the rules without which they would not be equal.

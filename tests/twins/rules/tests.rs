@@ -70,9 +70,9 @@ fn explained(
     (groups(&ours) == groups(&theirs)).then_some(fired)
 }
 
-const SAYS_NOTHING: Complaint = Complaint { failed: false, stuck: false };
-const FAILED: Complaint = Complaint { failed: true, stuck: false };
-const STUCK: Complaint = Complaint { failed: true, stuck: true };
+const SAYS_NOTHING: Complaint = Complaint { failed: false, stuck: false, exists: false };
+const FAILED: Complaint = Complaint { failed: true, stuck: false, exists: false };
+const STUCK: Complaint = Complaint { failed: true, stuck: true, exists: false };
 const BOTH: [&str; 2] = ["10.0.0.1", "10.0.0.2"];
 
 fn headless(said: &mut Said) {
@@ -110,6 +110,20 @@ fn a_refused_address_excuses_the_peer_and_not_ours() {
     let (right, wrong) = (slice(SELECTOR_LOOP, &BOTH[..1]), slice(SELECTOR_LOOP, &BOTH));
     assert_eq!(explained(&state, &[], FAILED, right.clone(), wrong.clone()), Some(vec!["address refused"]));
     assert_eq!(explained(&state, &[], FAILED, wrong, right), None);
+}
+
+/// Seeds 71 and 85 failed once: the peer asks for a name that is taken, again and again.
+#[test]
+fn a_peer_that_asks_for_a_taken_name_is_excused_only_while_ours_is_complete() {
+    let mut state = state(json!({"selector": {}}));
+    let subsets = json!([{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "http", "port": 80}]}]);
+    state.apply(&Operation::Create(Kind::Endpoints, json!({"metadata": {"name": "s"}, "subsets": subsets})));
+    let (right, old) = (slice(MIRRORING_LOOP, &BOTH[..1]), slice(MIRRORING_LOOP, &BOTH[1..]));
+    let exists = Complaint { exists: true, ..FAILED };
+    let found = explained(&state, &[], exists, right.clone(), old.clone());
+    assert_eq!(found, Some(vec!["name exists in the peer"]));
+    assert_eq!(explained(&state, &[], exists, old.clone(), right.clone()), None);
+    assert_eq!(explained(&state, &[], FAILED, right, old), None, "it does not say so");
 }
 
 /// Seed 27 failed once: the peer keeps of such an address what came last.
