@@ -33,7 +33,7 @@ pub struct Rule {
 }
 
 /// All rules, in the order in which a summary prints them.
-pub const RULES: [Rule; 25] = [
+pub const RULES: [Rule; 24] = [
     Rule {
         name: EXISTS,
         reason: "upstream's mirroring asks for a new slice under the name of one that it is about to recycle, and does not get past the conflict; ours never pairs slices of two address types",
@@ -81,10 +81,6 @@ pub const RULES: [Rule; 25] = [
     Rule {
         name: LEFT,
         reason: "slices that were meant to differ when the selector went stay as they were on both",
-    },
-    Rule {
-        name: NOT_READY,
-        reason: "hints of endpoints that are not ready depend on whether their slice was rebuilt, and upstream spreads endpoints at random",
     },
     Rule {
         name: NODE_APPEARS,
@@ -148,7 +144,6 @@ const STUCK: &str = "peer is stuck";
 const GENERATE_NAME: &str = "generateName kept";
 const PLACEHOLDER: &str = "placeholder's owner";
 const LEFT: &str = "left as they were";
-const NOT_READY: &str = "hints of not ready";
 const NODE_APPEARS: &str = "node appears";
 const NODE_CHANGES: &str = "node changes zone";
 const NODE_GOES: &str = "node goes";
@@ -196,11 +191,10 @@ impl<'a> Facts<'a> {
 /// A rule takes what is meant out of what ours and the peer say.
 type Explain = fn(&Facts<'_>, &mut Vec<Said>, &mut Vec<Said>);
 
-const EXPLAIN: [(&str, Explain); 14] = [
+const EXPLAIN: [(&str, Explain); 13] = [
     (MIRRORED_OWNER, mirrored::owner_lost),
     (MIRRORED_HINT, mirrored::hint),
     (GENERATE_NAME, mirrored::generate_name),
-    (NOT_READY, selector::not_ready),
     (PLACEHOLDER, selector::placeholder),
     (EMPTY, selector::empty),
     (AUTO, selector::auto_hints),

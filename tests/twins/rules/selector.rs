@@ -55,18 +55,6 @@ pub(super) fn auto_hints(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec
     }
 }
 
-/// Endpoints of the selector loop that are not ready lose their hints.
-pub(super) fn not_ready(_: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
-    let slices = ours.iter_mut().chain(peer.iter_mut()).filter(|said| said.manager == SELECTOR_LOOP);
-    for endpoint in slices.flat_map(|said| said.endpoints.iter_mut()) {
-        if endpoint["conditions"]["ready"] != true
-            && let Some(endpoint) = endpoint.as_object_mut()
-        {
-            endpoint.remove("hints");
-        }
-    }
-}
-
 /// A placeholder of the peer that belongs to nobody who lives becomes the Service's.
 pub(super) fn placeholder(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
     let is_placeholder = |said: &&mut Said| {

@@ -144,12 +144,13 @@ fn an_address_in_both_states_under_a_port_with_app_protocol_is_not_ready() {
 
 #[test]
 fn a_rule_that_was_not_needed_does_not_count() {
-    // The hint of an endpoint that is not ready is taken off both; it is the label that differs.
+    // The annotation is taken off both; it is the label that differs.
     let state = state(json!({}));
-    let hinted = with(slice(SELECTOR_LOOP, &BOTH), |said| {
-        said.endpoints[0] = json!({"addresses": ["10.0.0.1"], "conditions": {"ready": false}, "hints": {}});
+    let past = tampered(Tampering::Annotate("note".to_string(), "x".to_string()));
+    let noted = with(slice(SELECTOR_LOOP, &BOTH), |said| {
+        said.annotations.insert("note".to_string(), json!("x"));
     });
-    let found = explained(&state, &[], SAYS_NOTHING, hinted.clone(), with(hinted, headless));
+    let found = explained(&state, &past, SAYS_NOTHING, noted.clone(), with(noted, headless));
     assert_eq!(found, Some(vec!["headless label repaired"]));
 }
 
