@@ -14,6 +14,7 @@ pub mod consumer;
 pub mod content;
 pub mod controller;
 pub mod helm;
+pub mod history;
 pub mod peer;
 pub mod pods;
 pub mod process;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::super::api::Api;
@@ -16,6 +17,9 @@ const QUOTA: &str = "8589934592";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How many operations etcd takes in one transaction (its default limit is 128).
 pub const TRANSACTION: usize = 100;
+
+/// Requests of [`Etcd::put_each`] in flight.
+const PUTS_AT_ONCE: usize = 8;
 
 /// A running etcd without fsync, its data in memory where possible.
 pub struct Etcd {
@@ -67,6 +71,18 @@ impl Etcd {
         if !batch.is_empty() {
             put(&api, batch).await;
         }
+    }
+
+    /// Puts keys and values, each in a transaction of its own, under an API server that runs: its
+    /// watches may miss some of those that share a revision.
+    pub async fn put_each(&self, pairs: impl IntoIterator<Item = (String, String)>) {
+        let api = Api::plain(&self.url);
+        let api = &api;
+        stream::iter(pairs)
+            .for_each_concurrent(PUTS_AT_ONCE, |(key, value)| async move {
+                put(api, vec![json!({"requestPut": {"key": encode(&key), "value": encode(&value)}})]).await;
+            })
+            .await;
     }
 
     /// Deletes every key that starts with `prefix`.
