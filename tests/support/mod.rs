@@ -13,6 +13,7 @@ pub mod bulk;
 pub mod consumer;
 pub mod content;
 pub mod controller;
+pub mod history;
 pub mod peer;
 pub mod pods;
 pub mod process;

@@ -1,0 +1,297 @@
+//! Plays one history on both twins: step by step, comparing what stands when both are at rest.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::compare::{self, Standing};
+use super::desired;
+use super::oracle::{Oracle, Tally};
+use super::pair::Pair;
+use super::rules::{self, Facts, Fired};
+use crate::support::history::{Change, History, Kind, Operation, Outcome, State, apply_all};
+use crate::support::pods::{Object, endpoints, pod, service, service_without_selector};
+use crate::support::{World, eventually};
+
+/// Longer than the second that a slice changed by somebody else waits in either queue.
+const QUIET: Duration = Duration::from_millis(1500);
+/// A machine may be busy.
+const MARKED_WITHIN: Duration = Duration::from_secs(120);
+/// How long both may take to agree after they were first at rest, before the peer is woken.
+const AGREE_WITHIN: Duration = Duration::from_secs(3);
+/// How long after that.
+const WOKEN_WITHIN: Duration = Duration::from_secs(12);
+const MARKER: &str = "zz-marker";
+const MIRRORED_MARKER: &str = "zz-mirrored";
+
+/// A Service that looks otherwise on the twins, and no rule says why.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    pub service: String,
+    /// After which step (0 is the population).
+    pub step: usize,
+    pub text: String,
+}
+
+/// What came of a history.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// The first difference; the history ends with it.
+    pub difference: Option<Difference>,
+    pub fired: Fired,
+    /// Ours and the peer's.
+    pub tallies: [Tally; 2],
+    /// Services compared, summed over the steps.
+    pub compared: usize,
+}
+
+struct Player<'a> {
+    pair: &'a Pair,
+    worlds: [World; 2],
+    oracles: [Oracle; 2],
+    state: State,
+    past: Vec<Change>,
+    mark: usize,
+    peer_restarts: usize,
+    verdict: Verdict,
+}
+
+/// Plays the history in a namespace of this name, which must not exist.
+pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
+    let _alone = match history.auto {
+        true => Some(pair.auto.acquire().await.expect("the permit for mode Auto")),
+        false => None,
+    };
+    let [one, two] = pair.apis();
+    let worlds = [World::named(one, namespace).await, World::named(two, namespace).await];
+    let oracles = [Oracle::follow(&worlds[0]).await, Oracle::follow(&worlds[1]).await];
+    let peer_restarts = pair.peer_restarts();
+    let (state, past, verdict) = (State::default(), Vec::new(), Verdict::default());
+    let mut player = Player { pair, worlds, oracles, state, past, mark: 0, peer_restarts, verdict };
+    player.mark_out().await;
+    player.start(history).await;
+    for (number, step) in history.steps.iter().enumerate() {
+        if player.verdict.difference.is_some() {
+            break;
+        }
+        player.step(number + 1, step).await;
+    }
+    player.leave(history).await;
+    player.verdict.tallies = [0, 1].map(|side| player.oracles[side].tally.clone());
+    player.verdict
+}
+
+impl Player<'_> {
+    /// The markers: a Service, its Pod and an Endpoints object that change last in each step.
+    async fn mark_out(&self) {
+        for world in &self.worlds {
+            // Without a Node, which is none of the marker's business.
+            let marker = service(MARKER, MARKER).port("m0", 80, "80");
+            world.service(marker.with("/spec/publishNotReadyAddresses", json!(true))).await;
+            world.pod(pod(MARKER, MARKER, "10.199.0.1")).await;
+            world.service(service_without_selector(MIRRORED_MARKER).port("", 80, "80")).await;
+            world.endpoints(mirrored_marker(0)).await;
+        }
+    }
+
+    async fn start(&mut self, history: &History) {
+        let refused = futures::future::join(
+            apply_all(&self.worlds[0], &history.start),
+            apply_all(&self.worlds[1], &history.start),
+        )
+        .await;
+        for why in refused.0.into_iter().chain(refused.1) {
+            self.differs(0, "", why);
+        }
+        history.start.iter().for_each(|change| self.state.apply(&change.operation));
+        self.past.extend(history.start.iter().cloned());
+        self.rest(0).await;
+    }
+
+    async fn step(&mut self, number: usize, step: &[Change]) {
+        let live = desired::live(&self.state, step);
+        for side in [0, 1] {
+            let missing = self.oracles[side].promise(&live);
+            // The peer may have a reason, which the comparison knows.
+            if side == 0
+                && let Some((service, address, port)) = missing.first()
+            {
+                let text = format!("  {address} {port:?} should be published by ours and is not");
+                return self.differs(number, service, text);
+            }
+        }
+        for change in step {
+            if let Operation::Restart(program) = change.operation {
+                self.pair.restart(program).await;
+            }
+            let outcomes =
+                futures::future::join(change.apply(&self.worlds[0]), change.apply(&self.worlds[1])).await;
+            self.state.apply(&change.operation);
+            self.past.push(change.clone());
+            let service = change.operation.target().map_or("", |(_, name)| name);
+            match outcomes {
+                (Outcome::Refused(why), _) | (_, Outcome::Refused(why)) => self.differs(number, service, why),
+                (one, two) if one != two => {
+                    self.differs(number, service, format!("  {change}: {one:?} and {two:?}"));
+                }
+                _ => {}
+            }
+        }
+        self.rest(number).await;
+        self.oracles.iter_mut().for_each(Oracle::close);
+        let examples = &self.oracles[0].tally.examples;
+        if !examples.is_empty() {
+            let text = format!("  ours lost live addresses: {examples:#?}");
+            self.differs(number, "", text);
+        }
+    }
+
+    fn differs(&mut self, step: usize, service: &str, text: String) {
+        let difference = Difference { service: service.to_string(), step, text };
+        self.verdict.difference.get_or_insert(difference);
+    }
+
+    /// Waits until both twins are at rest and agree, or it is clear that they do not.
+    async fn rest(&mut self, step: usize) {
+        self.quiet().await;
+        let mut woken: Vec<&'static str> = Vec::new();
+        let mut deadline = Instant::now() + AGREE_WITHIN;
+        loop {
+            let (differences, fired) = self.compare().await;
+            if differences.is_empty() {
+                for rule in fired.into_iter().chain(woken) {
+                    *self.verdict.fired.entry(rule).or_default() += 1;
+                }
+                self.verdict.compared += self.state.names(Kind::Service).len();
+                return;
+            }
+            if Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                continue;
+            }
+            let first = differences.into_iter().next().expect("a difference");
+            if !woken.is_empty() {
+                return self.differs(step, &first.0, format!("{}  (woken: {woken:?})", first.1));
+            }
+            for (service, text) in self.compare().await.0 {
+                let why = rules::may_sleep(&self.facts(&service));
+                if why.is_empty() {
+                    return self.differs(step, &service, text);
+                }
+                self.wake(1, &service).await;
+                if rules::both_sleep(&why) {
+                    self.wake(0, &service).await;
+                }
+                woken.extend(why);
+            }
+            deadline = Instant::now() + WOKEN_WITHIN;
+        }
+    }
+
+    fn facts<'a>(&'a self, service: &'a str) -> Facts<'a> {
+        let peer_restarted = self.pair.peer_restarts() > self.peer_restarts;
+        Facts { service, past: &self.past, state: &self.state, peer_restarted }
+    }
+
+    /// The Services that differ, and the rules that explained others.
+    async fn compare(&self) -> (Vec<(String, String)>, Vec<&'static str>) {
+        let (ours, peer): (Standing, Standing) =
+            futures::future::join(compare::standing(&self.worlds[0]), compare::standing(&self.worlds[1]))
+                .await;
+        let mut differences = Vec::new();
+        let mut fired = Vec::new();
+        for service in self.state.names(Kind::Service) {
+            let mut one = ours.get(&service).cloned().unwrap_or_default();
+            let mut two = peer.get(&service).cloned().unwrap_or_default();
+            let mut text = compare::difference(&compare::groups(&one), &compare::groups(&two));
+            if !text.is_empty() {
+                let rules = rules::explain(&self.facts(&service), &mut one, &mut two);
+                let after = compare::difference(&compare::groups(&one), &compare::groups(&two));
+                if after.is_empty() {
+                    fired.extend(rules);
+                }
+                text = after;
+            }
+            if !text.is_empty() {
+                differences.push((service, text));
+            }
+        }
+        (differences, fired)
+    }
+
+    /// Changes something about the Service on one twin that is in no slice, so that it is synced.
+    async fn wake(&self, side: usize, service: &str) {
+        let world = &self.worlds[side];
+        let annotate = |key: &str| json!({"metadata": {"annotations": {key: format!("wake {}", self.mark)}}});
+        let patches = [
+            ("services", "twins.example.org/wake"),
+            ("endpoints", "kubectl.kubernetes.io/last-applied-configuration"),
+        ];
+        for (collection, key) in patches {
+            // There may be no Endpoints.
+            let _ = world.api().patch(&format!("{}/{service}", world.path(collection)), &annotate(key)).await;
+        }
+    }
+
+    /// Waits until both controllers have handled what was done before this call, and nothing is
+    /// written any more on either twin.
+    async fn quiet(&mut self) {
+        self.mark += 1;
+        let mark = self.mark;
+        let port = format!("m{mark}");
+        let address = format!("10.199.{}.{}", mark / 200, mark % 200 + 1);
+        for world in &self.worlds {
+            let ports = json!([{"name": port, "port": 80, "targetPort": 80, "protocol": "TCP"}]);
+            world.patch("services", MARKER, json!({"spec": {"ports": ports}})).await;
+            world.patch_status("pods", MARKER, json!({"podIP": address, "podIPs": [{"ip": address}]})).await;
+            world
+                .patch("endpoints", MIRRORED_MARKER, json!({"subsets": mirrored_marker(mark).0["subsets"]}))
+                .await;
+        }
+        let seen = [
+            (MARKER.to_string(), address.clone(), Some(port)),
+            (MIRRORED_MARKER.to_string(), mirrored_address(mark), Some(String::new())),
+        ];
+        let consumers = || self.oracles.iter().map(Oracle::consumer);
+        eventually("both controllers have handled a marker", MARKED_WITHIN, || async {
+            let late: Vec<&str> = consumers()
+                .zip(super::pair::SIDES)
+                .filter(|(consumer, _)| !seen.iter().all(|live| consumer.present().contains(live)))
+                .map(|(_, side)| side)
+                .collect();
+            if late.is_empty() { Ok(()) } else { Err(format!("not yet: {late:?}")) }
+        })
+        .await;
+        let written = || consumers().map(|consumer| consumer.counts().total()).collect::<Vec<_>>();
+        let (mut last, mut since) = (written(), Instant::now());
+        while since.elapsed() < QUIET {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let now = written();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+    }
+
+    /// Takes away what others in the cluster would notice.
+    async fn leave(&self, history: &History) {
+        if history.auto {
+            for world in &self.worlds {
+                for name in self.state.names(Kind::Node) {
+                    Operation::Delete(Kind::Node, name).apply(world).await;
+                }
+            }
+        }
+    }
+}
+
+fn mirrored_address(mark: usize) -> String {
+    format!("10.198.{}.{}", mark / 200, mark % 200 + 1)
+}
+
+fn mirrored_marker(mark: usize) -> Object {
+    endpoints(
+        MIRRORED_MARKER,
+        json!([{"addresses": [{"ip": mirrored_address(mark)}], "ports": [{"port": 80}]}]),
+    )
+}
