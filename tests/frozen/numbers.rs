@@ -1,0 +1,150 @@
+//! What is compared of a Service: how many slices were created, updated and deleted, and how large
+//! those of each group are then. Which endpoint is where is not: the peer draws that.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::support::consumer::Counts;
+use crate::support::world::{MANAGED_BY, MIRRORING_LOOP, SELECTOR_LOOP, SERVICE_NAME};
+
+/// Namespace and name.
+pub type Key = (String, String);
+
+/// Slices by namespace and name.
+pub type Slices = BTreeMap<Key, Value>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+/// One write of either side; a delete has the slice as it was.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub verb: Verb,
+    pub slice: Value,
+}
+
+/// A loop, by its managed-by value, and an address type.
+pub type Part = (String, String);
+
+/// A part and ports.
+pub type Group = (String, String, String);
+
+/// The numbers of one Service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Numbers {
+    pub writes: BTreeMap<Part, Counts>,
+    /// The sizes of the slices that stand then, ascending.
+    pub sizes: BTreeMap<Group, Vec<usize>>,
+}
+
+/// The Service whose slice this is.
+pub fn service_of(slice: &Value) -> Key {
+    (text(&slice["metadata"]["namespace"]), text(&slice["metadata"]["labels"][SERVICE_NAME]))
+}
+
+pub fn key_of(object: &Value) -> Key {
+    (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]))
+}
+
+/// The slices among the objects of a dump.
+pub fn slices(items: &[Value]) -> Slices {
+    let slices = items.iter().filter(|object| object["kind"] == "EndpointSlice");
+    slices.map(|slice| (key_of(slice), slice.clone())).collect()
+}
+
+/// The numbers of each Service that has any.
+pub fn numbers(before: &Slices, writes: &[Write]) -> BTreeMap<Key, Numbers> {
+    let mut all: BTreeMap<Key, Numbers> = BTreeMap::new();
+    let mut after = before.clone();
+    for write in writes {
+        let counts = all.entry(service_of(&write.slice)).or_default().writes.entry(part(&write.slice)).or_default();
+        match write.verb {
+            Verb::Create => counts.created += 1,
+            Verb::Update => counts.updated += 1,
+            Verb::Delete => counts.deleted += 1,
+        }
+        match write.verb {
+            Verb::Delete => after.remove(&key_of(&write.slice)),
+            _ => after.insert(key_of(&write.slice), write.slice.clone()),
+        };
+    }
+    for slice in after.values().filter(|slice| ours(slice)) {
+        let (manager, address_type) = part(slice);
+        let size = slice["endpoints"].as_array().map_or(0, Vec::len);
+        let sizes = &mut all.entry(service_of(slice)).or_default().sizes;
+        sizes.entry((manager, address_type, ports(slice))).or_default().push(size);
+    }
+    all.values_mut().flat_map(|numbers| numbers.sizes.values_mut()).for_each(|sizes| sizes.sort_unstable());
+    all
+}
+
+fn ours(slice: &Value) -> bool {
+    let by = &slice["metadata"]["labels"][MANAGED_BY];
+    by == SELECTOR_LOOP || by == MIRRORING_LOOP
+}
+
+fn part(slice: &Value) -> Part {
+    (text(&slice["metadata"]["labels"][MANAGED_BY]), text(&slice["addressType"]))
+}
+
+/// The ports in one order; absent fields and null are the same.
+fn ports(slice: &Value) -> String {
+    let port = |port: &Value| {
+        ["name", "protocol", "port", "appProtocol"].map(|field| port[field].to_string()).join(" ")
+    };
+    let mut all: Vec<String> = slice["ports"].as_array().into_iter().flatten().map(port).collect();
+    all.sort();
+    all.join(", ")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_string()
+}
+
+impl Numbers {
+    pub fn written(&self) -> usize {
+        self.writes.values().map(|counts| counts.total()).sum()
+    }
+
+    /// The same without the slices that `part` is about.
+    pub fn without(&self, part: impl Fn(&str, &str) -> bool) -> Numbers {
+        let writes = self.writes.iter().filter(|((manager, kind), _)| !part(manager, kind));
+        let sizes = self.sizes.iter().filter(|((manager, kind, _), _)| !part(manager, kind));
+        Numbers {
+            writes: writes.map(|(part, counts)| (part.clone(), *counts)).collect(),
+            sizes: sizes.map(|(group, sizes)| (group.clone(), sizes.clone())).collect(),
+        }
+    }
+}
+
+/// What differs, for people.
+pub fn difference(ours: &Numbers, peer: &Numbers) -> String {
+    let mut text = String::new();
+    let parts: Vec<&Part> = ours.writes.keys().chain(peer.writes.keys()).collect();
+    for part in sorted(parts) {
+        let (one, two) = (ours.writes.get(part), peer.writes.get(part));
+        if one != two {
+            let _ = writeln!(text, "  {part:?}: ours {:?}, kube-controller-manager {:?}", one, two);
+        }
+    }
+    let groups: Vec<&Group> = ours.sizes.keys().chain(peer.sizes.keys()).collect();
+    for group in sorted(groups) {
+        let (one, two) = (ours.sizes.get(group), peer.sizes.get(group));
+        if one != two {
+            let _ = writeln!(text, "  {group:?}: ours {one:?}, kube-controller-manager {two:?}");
+        }
+    }
+    text
+}
+
+fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort();
+    list.dedup();
+    list
+}
