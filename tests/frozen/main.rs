@@ -7,6 +7,8 @@
 mod support;
 
 mod cluster;
+mod judge;
 mod numbers;
 mod plan;
+mod rules;
 mod run;

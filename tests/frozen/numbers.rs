@@ -1,7 +1,7 @@
 //! What is compared of a Service: how many slices were created, updated and deleted, and how large
 //! those of each group are then. Which endpoint is where is not: the peer draws that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -89,7 +89,7 @@ fn ours(slice: &Value) -> bool {
     by == SELECTOR_LOOP || by == MIRRORING_LOOP
 }
 
-fn part(slice: &Value) -> Part {
+pub fn part(slice: &Value) -> Part {
     (text(&slice["metadata"]["labels"][MANAGED_BY]), text(&slice["addressType"]))
 }
 
@@ -112,14 +112,59 @@ impl Numbers {
         self.writes.values().map(|counts| counts.total()).sum()
     }
 
-    /// The same without the slices that `part` is about.
-    pub fn without(&self, part: impl Fn(&str, &str) -> bool) -> Numbers {
-        let writes = self.writes.iter().filter(|((manager, kind), _)| !part(manager, kind));
-        let sizes = self.sizes.iter().filter(|((manager, kind, _), _)| !part(manager, kind));
+    /// Those of one part.
+    pub fn only(&self, part: &Part) -> Numbers {
+        let writes = self.writes.iter().filter(|(found, _)| *found == part);
+        let sizes = self.sizes.iter().filter(|((manager, kind, _), _)| (manager, kind) == (&part.0, &part.1));
         Numbers {
             writes: writes.map(|(part, counts)| (part.clone(), *counts)).collect(),
             sizes: sizes.map(|(group, sizes)| (group.clone(), sizes.clone())).collect(),
         }
+    }
+
+    /// Those of one part, with each of its extra writes taken together with the one that it goes with:
+    /// a slice that is updated twice, and a create that comes behind an update, which with the last
+    /// delete is an update in two parts.
+    pub fn together(mut self, writes: &[Write], part: &Part) -> Numbers {
+        let mut updated = BTreeSet::new();
+        let Some(counts) = self.writes.get_mut(part) else { return self };
+        for write in writes.iter().filter(|write| self::part(&write.slice) == *part) {
+            match write.verb {
+                Verb::Update if !updated.insert(key_of(&write.slice)) => counts.updated -= 1,
+                Verb::Create if !updated.is_empty() && counts.deleted > 0 => {
+                    counts.created -= 1;
+                    counts.deleted -= 1;
+                    counts.updated += 1;
+                }
+                _ => {}
+            }
+        }
+        self.writes.retain(|_, counts| counts.total() > 0);
+        self
+    }
+
+    /// Those of one part if one placeholder less were kept, or made of a slice that goes.
+    pub fn without_placeholder(&self) -> Vec<Numbers> {
+        let mut all = Vec::new();
+        for (group, sizes) in &self.sizes {
+            if !group.2.is_empty() || sizes.first() != Some(&0) {
+                continue;
+            }
+            let mut less = self.clone();
+            match sizes.len() {
+                1 => drop(less.sizes.remove(group)),
+                _ => drop(less.sizes.get_mut(group).map(|sizes| sizes.remove(0))),
+            }
+            let counts = less.writes.entry((group.0.clone(), group.1.clone())).or_default();
+            counts.deleted += 1;
+            let updated = counts.updated;
+            all.push(less.clone());
+            if updated > 0 {
+                less.writes.values_mut().for_each(|counts| counts.updated -= 1);
+                all.push(less);
+            }
+        }
+        all
     }
 }
 

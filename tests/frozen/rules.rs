@@ -1,0 +1,193 @@
+//! Numbers that differ because ours are meant to: one rule for each reason, as narrow as it can be
+//! said. A rule never sets a number aside because it differs: it says what the number would be without
+//! its reason, and then both must be equal. Only where the peer fails for ever, and so has no
+//! numbers, the part in question is left out, and the peer's own log must say so.
+
+use serde_json::{Value, json};
+
+use super::numbers::{Part, Verb, Write};
+use crate::support::world::{MANAGED_BY, MIRRORING_LOOP, SELECTOR_LOOP, SERVICE_NAME, TRIGGER_TIME};
+
+const HEADLESS: &str = "service.kubernetes.io/headless";
+
+/// What a rule may know of a Service.
+pub struct Facts<'a> {
+    pub service: &'a Value,
+    pub endpoints: Option<&'a Value>,
+    /// The lines in which the peer says that it failed to sync this key.
+    pub failures: Vec<&'a str>,
+}
+
+/// How a rule shows that its reason is all that is behind a difference.
+pub enum How {
+    /// The slice without that reason: `plan` says the peer's numbers when it stands like this in the
+    /// dump. False: there is no such reason in this slice.
+    Without(fn(&Facts<'_>, &mut Value) -> bool),
+    /// The peer's update is none: it leaves the slice (the first one) as it was. It is not counted.
+    Nothing(fn(&Facts<'_>, &Value) -> bool),
+    /// Our extra write is taken together with the one that it goes with.
+    Together,
+    /// A placeholder that the peer keeps or makes is gone.
+    NoPlaceholder(fn(&Facts<'_>) -> bool),
+    /// The peer has no numbers here.
+    Fails(fn(&Facts<'_>, &Part) -> bool),
+}
+
+pub struct Rule {
+    pub name: &'static str,
+    pub reason: &'static str,
+    pub how: How,
+}
+
+/// All rules, in the order of the table.
+pub const RULES: [Rule; 9] = [
+    Rule {
+        name: "extra write",
+        reason: "recycling in a circle would take an address away for a moment: one write more (never-absent)",
+        how: How::Together,
+    },
+    Rule {
+        name: "headless label",
+        reason: "a slice with a wrong headless label is updated; upstream does so for placeholders only",
+        how: How::Without(headless),
+    },
+    Rule {
+        name: "placeholder not owned",
+        reason: "a slice that the Service does not own is replaced, however right it looks; upstream adopts an empty one by its labels",
+        how: How::Without(placeholder_not_owned),
+    },
+    Rule {
+        name: "hint on a mirrored slice",
+        reason: "mirrored endpoints have no hints, so that one is removed; upstream does not look at it",
+        how: How::Without(mirrored_hint),
+    },
+    Rule {
+        name: "placeholder written again",
+        reason: "only what changed is written; upstream recycles a right placeholder into a placeholder when another slice goes",
+        how: How::Nothing(placeholder_again),
+    },
+    Rule {
+        name: "mirrored slice written again",
+        reason: "our two labels on Endpoints do not count; upstream takes them for a change at every sync",
+        how: How::Nothing(mirrored_again),
+    },
+    Rule {
+        name: "placeholder of a Service that goes",
+        reason: "a Service with a deletionTimestamp needs no placeholder; upstream keeps one, or recycles a slice into one",
+        how: How::NoPlaceholder(goes),
+    },
+    Rule {
+        name: "address refused",
+        reason: "an address that the API server refuses costs only itself; upstream fails with that family for ever",
+        how: How::Fails(address_refused),
+    },
+    Rule {
+        name: "ports of Endpoints",
+        reason: "ports are compared by value, and two of one name stay apart; upstream compares appProtocol by pointer, and fails for ever with two of one name",
+        how: How::Fails(ports_of_endpoints),
+    },
+];
+
+fn managed(slice: &Value, by: &str) -> bool {
+    slice["metadata"]["labels"][MANAGED_BY] == by
+}
+
+fn empty(list: &Value) -> bool {
+    list.as_array().is_none_or(Vec::is_empty)
+}
+
+fn headless(facts: &Facts<'_>, slice: &mut Value) -> bool {
+    let wanted = facts.service["spec"]["clusterIP"] == "None";
+    let right = if wanted { json!("") } else { Value::Null };
+    if !managed(slice, SELECTOR_LOOP) || slice["metadata"]["labels"][HEADLESS] == right {
+        return false;
+    }
+    let Some(labels) = slice["metadata"]["labels"].as_object_mut() else { return false };
+    if wanted { labels.insert(HEADLESS.to_string(), right) } else { labels.remove(HEADLESS) };
+    true
+}
+
+fn placeholder_not_owned(facts: &Facts<'_>, slice: &mut Value) -> bool {
+    let metadata = &facts.service["metadata"];
+    let owners = slice["metadata"]["ownerReferences"].as_array();
+    let owned = owners.into_iter().flatten().any(|owner| owner["uid"] == metadata["uid"]);
+    if !managed(slice, SELECTOR_LOOP) || !empty(&slice["endpoints"]) || !empty(&slice["ports"]) || owned {
+        return false;
+    }
+    slice["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "v1", "kind": "Service", "name": metadata["name"], "uid": metadata["uid"],
+        "controller": true, "blockOwnerDeletion": true,
+    }]);
+    true
+}
+
+fn mirrored_hint(_: &Facts<'_>, slice: &mut Value) -> bool {
+    if !managed(slice, MIRRORING_LOOP) {
+        return false;
+    }
+    let endpoints = slice["endpoints"].as_array_mut().into_iter().flatten();
+    let hints = endpoints.filter_map(|endpoint| endpoint.as_object_mut()?.remove("hints"));
+    hints.count() > 0
+}
+
+fn placeholder_again(_: &Facts<'_>, before: &Value) -> bool {
+    managed(before, SELECTOR_LOOP) && empty(&before["endpoints"]) && empty(&before["ports"])
+}
+
+fn mirrored_again(facts: &Facts<'_>, before: &Value) -> bool {
+    let labels = facts.endpoints.map(|endpoints| &endpoints["metadata"]["labels"]);
+    let reserved = labels.is_some_and(|labels| labels[SERVICE_NAME].is_string() || labels[MANAGED_BY].is_string());
+    managed(before, MIRRORING_LOOP) && reserved
+}
+
+/// Whether an update changes nothing that a consumer could see.
+pub fn changes_nothing(before: &Value, write: &Write) -> bool {
+    write.verb == Verb::Update && seen(before) == seen(&write.slice)
+}
+
+fn seen(slice: &Value) -> Value {
+    let mut slice = slice.clone();
+    if let Some(metadata) = slice["metadata"].as_object_mut() {
+        for field in ["resourceVersion", "generation", "managedFields", "generateName"] {
+            metadata.remove(field);
+        }
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(TRIGGER_TIME);
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
+        }
+    }
+    if let Some(endpoints) = slice["endpoints"].as_array_mut() {
+        endpoints.sort_by_key(Value::to_string);
+    }
+    slice
+}
+
+fn goes(facts: &Facts<'_>) -> bool {
+    facts.service["metadata"]["deletionTimestamp"].is_string()
+}
+
+fn address_refused(facts: &Facts<'_>, (manager, address_type): &Part) -> bool {
+    let refused = facts.failures.iter().filter(|line| line.contains("may not be in the link-local range"));
+    let mut values = refused.flat_map(|line| line.split("Invalid value: \\\"").skip(1));
+    let of_type = |value: &str| {
+        let address = value.split('\\').next().unwrap_or_default();
+        (address_type == "IPv6") == address.contains(':')
+    };
+    manager == SELECTOR_LOOP && values.any(of_type)
+}
+
+fn ports_of_endpoints(facts: &Facts<'_>, (manager, _): &Part) -> bool {
+    let failed = facts.failures.iter().any(|line| line.contains(".name: Duplicate value"));
+    manager == MIRRORING_LOOP && (failed || equal_with_protocol(facts))
+}
+
+/// Whether two subsets have an equal port that says its appProtocol.
+fn equal_with_protocol(facts: &Facts<'_>) -> bool {
+    let subsets = facts.endpoints.and_then(|endpoints| endpoints["subsets"].as_array());
+    let all: Vec<Vec<&Value>> =
+        subsets.into_iter().flatten().map(|subset| subset["ports"].as_array().into_iter().flatten().collect()).collect();
+    let with = |at: usize| all[at].iter().filter(|port| port["appProtocol"].is_string());
+    (0..all.len()).any(|one| with(one).any(|port| all[one + 1..].iter().any(|ports| ports.contains(port))))
+}
