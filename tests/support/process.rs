@@ -168,6 +168,11 @@ impl Process {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Where it prints to.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
     /// The last lines of the log, with its path above them.
     pub fn tail(&self, lines: usize) -> String {
         let log = self.log();

@@ -28,18 +28,23 @@ pub struct Said {
 /// The slices of each Service.
 pub type Standing = BTreeMap<String, Vec<Said>>;
 
-/// Reads what stands in the namespace.
-pub async fn standing(world: &World) -> Standing {
+/// The uids of all objects that slices may speak of.
+pub async fn uids(world: &World) -> BTreeSet<String> {
     let mut uids = BTreeSet::new();
     for collection in ["services", "endpoints", "pods"] {
         for object in world.api().list(&world.path(collection)).await.expect("list objects") {
             uids.insert(object["metadata"]["uid"].to_string());
         }
     }
+    uids
+}
+
+/// Reads what stands in the namespace.
+pub async fn standing(world: &World, uids: &BTreeSet<String>) -> Standing {
     let mut standing = Standing::new();
     for slice in world.all_slices().await {
         let service = slice["metadata"]["labels"][SERVICE_NAME].as_str().unwrap_or_default().to_string();
-        standing.entry(service).or_default().push(said(&slice, &uids));
+        standing.entry(service).or_default().push(said(&slice, uids));
     }
     standing
 }

@@ -108,7 +108,7 @@ fn selected(service: Option<&Value>, pod: Option<&Value>, on_known_node: bool) -
 }
 
 /// The names of those ports of the Service that the Pod has; no name when it has none.
-fn ports(spec: &Value, pod: &Value) -> Vec<Option<String>> {
+pub fn ports(spec: &Value, pod: &Value) -> Vec<Option<String>> {
     let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
     let sidecars = pod["spec"]["initContainers"].as_array().into_iter().flatten();
     let sidecars = sidecars.filter(|container| container["restartPolicy"] == "Always");

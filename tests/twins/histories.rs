@@ -29,7 +29,7 @@ fn a_part_of_a_history_keeps_its_changes_and_their_order() {
 }
 
 /// What operations are called; each must come up.
-const WHY: [&str; 69] = [
+const WHY: [&str; 70] = [
     "endpoints: annotations",
     "endpoints: applied again",
     "endpoints: deleted",
@@ -66,6 +66,7 @@ const WHY: [&str; 69] = [
     "pod: terminating",
     "pod: touched",
     "restart",
+    "service: another's name",
     "service: back again",
     "service: deleted",
     "service: kind",

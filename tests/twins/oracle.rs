@@ -58,8 +58,12 @@ impl Oracle {
             let (there, missing): (Vec<Live>, Vec<Live>) = all.partition(|live| present.contains(live));
             (there.into_iter().collect(), missing)
         };
+        let mut by_port: BTreeMap<(&String, &Option<String>), Vec<String>> = BTreeMap::new();
         for (service, address, port) in &there {
-            self.consumer.promise(service, std::slice::from_ref(address), &[port.as_deref()]);
+            by_port.entry((service, port)).or_default().push(address.clone());
+        }
+        for ((service, port), addresses) in by_port {
+            self.consumer.promise(service, &addresses, &[port.as_deref()]);
         }
         self.tally.promised += there.len();
         self.promised = there;
@@ -77,8 +81,12 @@ impl Oracle {
         self.tally.lost += lost.len();
         let examples = lost.iter().take(5).map(|(live, after)| format!("{live:?} after {after}"));
         self.tally.examples.extend(examples);
+        let mut by_service: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (service, address, _) in std::mem::take(&mut self.promised) {
-            self.consumer.release(&service, &[address]);
+            by_service.entry(service).or_default().push(address);
+        }
+        for (service, addresses) in by_service {
+            self.consumer.release(&service, &addresses);
         }
         self.tally.events += self.consumer.counts().total();
         self.consumer.forget_writes();

@@ -1,5 +1,6 @@
 //! Plays one history on both twins: step by step, comparing what stands when both are at rest.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -7,20 +8,21 @@ use serde_json::json;
 use super::compare::{self, Standing};
 use super::desired;
 use super::oracle::{Oracle, Tally};
-use super::pair::Pair;
-use super::rules::{self, Facts, Fired};
+use super::pair::{Complaint, Pair};
+use super::rules::{self, Facts, Fired, Left};
 use crate::support::history::{Change, History, Kind, Operation, Outcome, State, apply_all};
 use crate::support::pods::{Object, endpoints, pod, service, service_without_selector};
 use crate::support::{World, eventually};
 
+/// Nothing is written for so long after a marker that came behind everything else.
+const QUIET: Duration = Duration::from_millis(500);
 /// Longer than the second that a slice changed by somebody else waits in either queue.
-const QUIET: Duration = Duration::from_millis(1500);
+const FOREIGN: Duration = Duration::from_millis(1600);
+/// How often twins that differ without a reason may come to rest once more: a failed write is
+/// tried again a second later.
+const LATE: usize = 3;
 /// A machine may be busy.
 const MARKED_WITHIN: Duration = Duration::from_secs(120);
-/// How long both may take to agree after they were first at rest, before the peer is woken.
-const AGREE_WITHIN: Duration = Duration::from_secs(3);
-/// How long after that.
-const WOKEN_WITHIN: Duration = Duration::from_secs(12);
 const MARKER: &str = "zz-marker";
 const MIRRORED_MARKER: &str = "zz-mirrored";
 
@@ -54,6 +56,8 @@ struct Player<'a> {
     mark: usize,
     peer_restarts: usize,
     verdict: Verdict,
+    /// What both left alone, in Services whose difference was explained when they were last compared.
+    explained: BTreeMap<String, [Left; 2]>,
 }
 
 /// Plays the history in a namespace of this name, which must not exist.
@@ -67,7 +71,17 @@ pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
     let oracles = [Oracle::follow(&worlds[0]).await, Oracle::follow(&worlds[1]).await];
     let peer_restarts = pair.peer_restarts();
     let (state, past, verdict) = (State::default(), Vec::new(), Verdict::default());
-    let mut player = Player { pair, worlds, oracles, state, past, mark: 0, peer_restarts, verdict };
+    let mut player = Player {
+        pair,
+        worlds,
+        oracles,
+        state,
+        past,
+        mark: 0,
+        peer_restarts,
+        verdict,
+        explained: BTreeMap::new(),
+    };
     player.mark_out().await;
     player.start(history).await;
     for (number, step) in history.steps.iter().enumerate() {
@@ -76,7 +90,7 @@ pub async fn play(pair: &Pair, history: &History, namespace: &str) -> Verdict {
         }
         player.step(number + 1, step).await;
     }
-    player.leave(history).await;
+    pair.forget(namespace).await;
     player.verdict.tallies = [0, 1].map(|side| player.oracles[side].tally.clone());
     player.verdict
 }
@@ -95,17 +109,15 @@ impl Player<'_> {
     }
 
     async fn start(&mut self, history: &History) {
-        let refused = futures::future::join(
-            apply_all(&self.worlds[0], &history.start),
-            apply_all(&self.worlds[1], &history.start),
-        )
-        .await;
+        let rest = self.pair.put(self.worlds[0].namespace(), &history.start).await;
+        let [one, two] = &self.worlds;
+        let refused = futures::future::join(apply_all(one, &rest), apply_all(two, &rest)).await;
         for why in refused.0.into_iter().chain(refused.1) {
             self.differs(0, "", why);
         }
         history.start.iter().for_each(|change| self.state.apply(&change.operation));
         self.past.extend(history.start.iter().cloned());
-        self.rest(0).await;
+        self.rest(0, false).await;
     }
 
     async fn step(&mut self, number: usize, step: &[Change]) {
@@ -131,13 +143,17 @@ impl Player<'_> {
             let service = change.operation.target().map_or("", |(_, name)| name);
             match outcomes {
                 (Outcome::Refused(why), _) | (_, Outcome::Refused(why)) => self.differs(number, service, why),
-                (one, two) if one != two => {
+                // Where they differ anyway, they may have other slices to tamper with.
+                (one, two) if one != two && !self.explained.contains_key(service) => {
                     self.differs(number, service, format!("  {change}: {one:?} and {two:?}"));
                 }
                 _ => {}
             }
         }
-        self.rest(number).await;
+        let tampered = step
+            .iter()
+            .any(|change| matches!(change.operation, Operation::Tamper { .. } | Operation::Restart(_)));
+        self.rest(number, tampered).await;
         self.oracles.iter_mut().for_each(Oracle::close);
         let examples = &self.oracles[0].tally.examples;
         if !examples.is_empty() {
@@ -152,76 +168,89 @@ impl Player<'_> {
     }
 
     /// Waits until both twins are at rest and agree, or it is clear that they do not.
-    async fn rest(&mut self, step: usize) {
-        self.quiet().await;
-        let mut woken: Vec<&'static str> = Vec::new();
-        let mut deadline = Instant::now() + AGREE_WITHIN;
+    async fn rest(&mut self, step: usize, tampered: bool) {
+        let pair = self.pair;
+        let _awake = pair.awake.read().await;
+        self.quiet(if tampered { FOREIGN } else { QUIET }).await;
+        // Who was woken, and why.
+        let mut woken: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+        let mut late = 0;
+        let [one, two] = &self.worlds;
+        let (one, two) = futures::future::join(compare::uids(one), compare::uids(two)).await;
+        let uids = [one, two];
         loop {
-            let (differences, fired) = self.compare().await;
+            let (differences, fired) = self.compare(&uids).await;
             if differences.is_empty() {
-                for rule in fired.into_iter().chain(woken) {
+                for rule in fired.into_iter().chain(woken.into_values().flatten()) {
                     *self.verdict.fired.entry(rule).or_default() += 1;
                 }
                 self.verdict.compared += self.state.names(Kind::Service).len();
                 return;
             }
-            if Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(400)).await;
-                continue;
-            }
-            let first = differences.into_iter().next().expect("a difference");
-            if !woken.is_empty() {
-                return self.differs(step, &first.0, format!("{}  (woken: {woken:?})", first.1));
-            }
-            for (service, text) in self.compare().await.0 {
-                let why = rules::may_sleep(&self.facts(&service));
-                if why.is_empty() {
-                    return self.differs(step, &service, text);
+            let mut patience = true;
+            for (service, text) in differences {
+                let said = pair.peer_said(self.worlds[1].namespace(), &service).await;
+                let why = rules::may_sleep(&self.facts(&service, said));
+                if !why.is_empty() && !woken.contains_key(&service) {
+                    self.wake(&service, rules::both_sleep(&why)).await;
+                    woken.insert(service, why);
+                } else if late == LATE {
+                    return self.differs(
+                        step,
+                        &service,
+                        format!("{text}  (woken: {:?})", woken.get(&service)),
+                    );
+                } else {
+                    patience = false;
                 }
-                self.wake(1, &service).await;
-                if rules::both_sleep(&why) {
-                    self.wake(0, &service).await;
-                }
-                woken.extend(why);
             }
-            deadline = Instant::now() + WOKEN_WITHIN;
+            late += usize::from(!patience);
+            self.quiet(FOREIGN).await;
         }
     }
 
-    fn facts<'a>(&'a self, service: &'a str) -> Facts<'a> {
+    fn facts<'a>(&'a self, service: &'a str, peer: Complaint) -> Facts<'a> {
         let peer_restarted = self.pair.peer_restarts() > self.peer_restarts;
-        Facts { service, past: &self.past, state: &self.state, peer_restarted }
+        Facts { service, past: &self.past, state: &self.state, peer_restarted, peer }
     }
 
     /// The Services that differ, and the rules that explained others.
-    async fn compare(&self) -> (Vec<(String, String)>, Vec<&'static str>) {
+    async fn compare(&mut self, uids: &[BTreeSet<String>; 2]) -> (Vec<(String, String)>, Vec<&'static str>) {
+        let [one, two] = &self.worlds;
         let (ours, peer): (Standing, Standing) =
-            futures::future::join(compare::standing(&self.worlds[0]), compare::standing(&self.worlds[1]))
-                .await;
+            futures::future::join(compare::standing(one, &uids[0]), compare::standing(two, &uids[1])).await;
         let mut differences = Vec::new();
         let mut fired = Vec::new();
         for service in self.state.names(Kind::Service) {
             let mut one = ours.get(&service).cloned().unwrap_or_default();
             let mut two = peer.get(&service).cloned().unwrap_or_default();
-            let mut text = compare::difference(&compare::groups(&one), &compare::groups(&two));
-            if !text.is_empty() {
-                let rules = rules::explain(&self.facts(&service), &mut one, &mut two);
-                let after = compare::difference(&compare::groups(&one), &compare::groups(&two));
-                if after.is_empty() {
-                    fired.extend(rules);
-                }
-                text = after;
+            if compare::groups(&one) == compare::groups(&two) {
+                self.explained.remove(&service);
+                continue;
             }
-            if !text.is_empty() {
+            let said = self.pair.peer_said(self.worlds[1].namespace(), &service).await;
+            let facts = self.facts(&service, said);
+            let as_they_were = self.explained.get(&service);
+            let left = [rules::left_alone(&facts, &one), rules::left_alone(&facts, &two)];
+            let mut rules = Vec::new();
+            if as_they_were == Some(&left) {
+                rules = rules::leave_out_left(&facts, &mut one, &mut two);
+            }
+            rules.extend(rules::explain(&facts, &mut one, &mut two));
+            let text = compare::difference(&compare::groups(&one), &compare::groups(&two));
+            if text.is_empty() {
+                self.explained.insert(service, left);
+                fired.extend(rules);
+            } else {
                 differences.push((service, text));
             }
         }
         (differences, fired)
     }
 
-    /// Changes something about the Service on one twin that is in no slice, so that it is synced.
-    async fn wake(&self, side: usize, service: &str) {
-        let world = &self.worlds[side];
+    /// Changes something about the Service on the peer's twin that is in no slice, so that it is synced.
+    /// Ours sees nothing in that: there a label comes and goes.
+    async fn wake(&self, service: &str, both: bool) {
         let annotate = |key: &str| json!({"metadata": {"annotations": {key: format!("wake {}", self.mark)}}});
         let patches = [
             ("services", "twins.example.org/wake"),
@@ -229,13 +258,20 @@ impl Player<'_> {
         ];
         for (collection, key) in patches {
             // There may be no Endpoints.
-            let _ = world.api().patch(&format!("{}/{service}", world.path(collection)), &annotate(key)).await;
+            let path = format!("{}/{service}", self.worlds[1].path(collection));
+            let _ = self.worlds[1].api().patch(&path, &annotate(key)).await;
+        }
+        if both {
+            for value in [json!("now"), json!(null)] {
+                let patch = json!({"metadata": {"labels": {"twins.example.org/wake": value}}});
+                self.worlds[0].patch("services", service, patch).await;
+            }
         }
     }
 
     /// Waits until both controllers have handled what was done before this call, and nothing is
     /// written any more on either twin.
-    async fn quiet(&mut self) {
+    async fn quiet(&mut self, window: Duration) {
         self.mark += 1;
         let mark = self.mark;
         let port = format!("m{mark}");
@@ -264,22 +300,11 @@ impl Player<'_> {
         .await;
         let written = || consumers().map(|consumer| consumer.counts().total()).collect::<Vec<_>>();
         let (mut last, mut since) = (written(), Instant::now());
-        while since.elapsed() < QUIET {
+        while since.elapsed() < window {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let now = written();
             if now != last {
                 (last, since) = (now, Instant::now());
-            }
-        }
-    }
-
-    /// Takes away what others in the cluster would notice.
-    async fn leave(&self, history: &History) {
-        if history.auto {
-            for world in &self.worlds {
-                for name in self.state.names(Kind::Node) {
-                    Operation::Delete(Kind::Node, name).apply(world).await;
-                }
             }
         }
     }

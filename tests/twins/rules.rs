@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::compare::{Said, groups};
-use super::desired::{self, refused, selects};
+use super::auto;
+use super::compare::{Groups, Said, groups};
+use super::desired::{self, Pair, refused, selects};
+use super::pair::Complaint;
 use crate::support::history::{Change, Kind, Operation, State, Tampering};
 use crate::support::world::{MIRRORING_LOOP, SELECTOR_LOOP};
 
@@ -23,7 +25,51 @@ pub struct Rule {
 }
 
 /// All rules, in the order in which a summary prints them.
-pub const RULES: [Rule; 12] = [
+pub const RULES: [Rule; 23] = [
+    Rule {
+        name: BACKOFF,
+        reason: "a sync that failed in the peer is tried again after its backoff; ours did not fail (a slice that is gone is no error, a Node that is missing no reason to wait)",
+    },
+    Rule {
+        name: EMPTY,
+        reason: "an empty slice of a group that is desired, though no Pod of it has an address to publish, is there or not as the order of events was, in both",
+    },
+    Rule {
+        name: MIRRORED_OWNER,
+        reason: "a mirrored slice without owner gets it back; upstream looks only at owners that are there",
+    },
+    Rule {
+        name: MIRRORED_HINT,
+        reason: "hints in mirrored slices are taken off; upstream does not look at them",
+    },
+    Rule {
+        name: AUTO,
+        reason: "which hints move between zones is random upstream, and it may leave a zone short; ours is held to the bound itself",
+    },
+    Rule {
+        name: AUTO_NODES,
+        reason: "Services that could have hints now are woken by Node changes; upstream wakes only overloaded ones",
+    },
+    Rule {
+        name: STUCK,
+        reason: "a slice that left its Service (deleted and made again, or another manager's now) stays in upstream's tracker, and it never syncs that Service again (#141592); ours goes on",
+    },
+    Rule {
+        name: GENERATE_NAME,
+        reason: "a rewritten mirrored slice keeps its generateName; upstream drops it when it recycles a slice",
+    },
+    Rule {
+        name: PLACEHOLDER,
+        reason: "a placeholder of another owner is replaced; upstream keeps it, though garbage collection takes it away",
+    },
+    Rule {
+        name: LEFT,
+        reason: "slices that were meant to differ when the selector went stay as they were on both",
+    },
+    Rule {
+        name: NOT_READY,
+        reason: "hints of endpoints that are not ready depend on whether their slice was rebuilt, and upstream spreads endpoints at random",
+    },
     Rule {
         name: NODE_APPEARS,
         reason: "a Pod on an unknown Node wakes its Service when that Node appears; upstream waits for its backoff",
@@ -54,7 +100,7 @@ pub const RULES: [Rule; 12] = [
     },
     Rule {
         name: HEADLESS,
-        reason: "the label headless is repaired on slices with endpoints too; upstream never does, and kube-proxy drops such slices",
+        reason: "the label headless is repaired; upstream does not look at it in slices that need no other write, and kube-proxy drops such slices",
     },
     Rule {
         name: REFUSED,
@@ -74,6 +120,17 @@ pub const RULES: [Rule; 12] = [
     },
 ];
 
+const BACKOFF: &str = "peer waits after a failure";
+const EMPTY: &str = "empty slice";
+const MIRRORED_OWNER: &str = "owner of a mirrored slice";
+const MIRRORED_HINT: &str = "hint in a mirrored slice";
+const AUTO: &str = "hints of mode Auto";
+const AUTO_NODES: &str = "Nodes of mode Auto";
+const STUCK: &str = "peer is stuck";
+const GENERATE_NAME: &str = "generateName kept";
+const PLACEHOLDER: &str = "placeholder's owner";
+const LEFT: &str = "left as they were";
+const NOT_READY: &str = "hints of not ready";
 const NODE_APPEARS: &str = "node appears";
 const NODE_CHANGES: &str = "node changes zone";
 const NODE_GOES: &str = "node goes";
@@ -97,6 +154,8 @@ pub struct Facts<'a> {
     pub state: &'a State,
     /// The peer has forgotten what it wrote, since this history began.
     pub peer_restarted: bool,
+    /// What it complains of.
+    pub peer: Complaint,
 }
 
 impl<'a> Facts<'a> {
@@ -121,10 +180,18 @@ impl<'a> Facts<'a> {
 /// Takes meant differences out of both; the names of the rules that did.
 pub fn explain(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
     type Explain = fn(&Facts<'_>, &mut Vec<Said>, &mut Vec<Said>);
-    let all: [(&'static str, Explain); 5] = [
+    let all: [(&'static str, Explain); 13] = [
+        (MIRRORED_OWNER, mirrored_owner),
+        (MIRRORED_HINT, mirrored_hint),
+        (GENERATE_NAME, generate_name),
+        (NOT_READY, not_ready),
+        (PLACEHOLDER, placeholder),
+        (EMPTY, empty),
+        (AUTO, auto_hints),
         (HEADLESS, headless),
         (ANNOTATION, annotation),
         (REFUSED, refused_address),
+        (STUCK, stuck),
         (BY_VALUE, by_value),
         (SAME_NAME, same_name),
     ];
@@ -170,8 +237,15 @@ pub fn may_sleep(facts: &Facts<'_>) -> Vec<&'static str> {
             }
         }
     }
+    let of_nodes = |change: &Change| matches!(change.operation.target(), Some((Kind::Node, _)));
+    if facts.object(Kind::Service).is_some_and(auto::asked) && facts.past.iter().any(of_nodes) {
+        why.insert(AUTO_NODES);
+    }
     let unseen =
         |how: &Tampering| matches!(how, Tampering::WrongOwner | Tampering::NoOwner | Tampering::Annotate(..));
+    if facts.peer.failed {
+        why.insert(BACKOFF);
+    }
     if facts.tampered(unseen) {
         why.insert(METADATA);
     }
@@ -181,16 +255,157 @@ pub fn may_sleep(facts: &Facts<'_>) -> Vec<&'static str> {
     why.into_iter().collect()
 }
 
+/// The slices that nobody touches now, with nothing in them that changes by itself.
+pub type Left = Groups;
+
+/// Slices of the selector loop; where the Service has no selector (any more), nobody looks after them.
+pub fn left_alone(_: &Facts<'_>, slices: &[Said]) -> Left {
+    let mut slices: Vec<Said> = slices.iter().filter(|said| said.manager == SELECTOR_LOOP).cloned().collect();
+    for said in &mut slices {
+        said.owners.iter_mut().for_each(|owner| owner["uid"] = Value::Null);
+        for endpoint in &mut said.endpoints {
+            if let Some(target) = endpoint.get_mut("targetRef") {
+                target["uid"] = Value::Null;
+            }
+        }
+    }
+    groups(&slices)
+}
+
+/// Takes them out of both, where the Service is such.
+pub fn leave_out_left(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
+    let Some(spec) = facts.object(Kind::Service).map(|service| &service["spec"]) else { return Vec::new() };
+    let selects = spec["selector"].as_object().is_some_and(|pairs| !pairs.is_empty());
+    if selects && spec["type"] != "ExternalName" {
+        return Vec::new();
+    }
+    let before = ours.len() + peer.len();
+    for slices in [ours, peer] {
+        slices.retain(|said| said.manager != SELECTOR_LOOP);
+    }
+    if before > 0 { vec![LEFT] } else { Vec::new() }
+}
+
 /// Whether the reasons are such that ours may sleep too.
 pub fn both_sleep(why: &[&'static str]) -> bool {
     why.contains(&NODE_GOES)
 }
 
-/// The peer's slices of the selector loop that have endpoints get the label as it should be.
+/// Mirrored slices of the peer that somebody took the owner from get it back.
+fn mirrored_owner(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    if !facts.tampered(|how| *how == Tampering::NoOwner) {
+        return;
+    }
+    for said in peer.iter_mut().filter(|said| said.manager == MIRRORING_LOOP && said.owners.is_empty()) {
+        said.owners = vec![owner("Endpoints", facts.service)];
+    }
+}
+
+fn owner(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": kind, "name": name, "uid": "live", "controller": true, "blockOwnerDeletion": true})
+}
+
+/// Empty slices beside others of their type are taken out of both, if a Pod has exactly their ports.
+fn empty(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    let Some(service) = facts.object(Kind::Service) else { return };
+    let wanted: BTreeSet<Vec<Option<String>>> =
+        facts.pods().map(|(_, pod)| desired::ports(&service["spec"], pod)).collect();
+    for slices in [ours, peer] {
+        let types: Vec<String> = slices.iter().map(|said| said.address_type.clone()).collect();
+        slices.retain(|said| {
+            let beside_others = types.iter().filter(|found| **found == said.address_type).count() > 1;
+            let mut names = names(said);
+            names.sort();
+            let desired =
+                wanted.iter().any(|wanted| wanted.iter().collect::<BTreeSet<_>>() == names.iter().collect());
+            !(said.manager == SELECTOR_LOOP && said.endpoints.is_empty() && beside_others && desired)
+        });
+    }
+}
+
+/// Hints that somebody put into the peer's mirrored slices are taken off.
+fn mirrored_hint(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    if !facts.tampered(|how| *how == Tampering::WrongHint) {
+        return;
+    }
+    for said in peer.iter_mut().filter(|said| said.manager == MIRRORING_LOOP) {
+        for endpoint in said.endpoints.iter_mut().filter_map(Value::as_object_mut) {
+            endpoint.remove("hints");
+        }
+    }
+}
+
+/// In mode Auto the hints of ready endpoints are not compared, if both have some or none in each
+/// family, and ours are as they must be.
+fn auto_hints(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    if !facts.object(Kind::Service).is_some_and(auto::asked) {
+        return;
+    }
+    for address_type in ["IPv4", "IPv6"] {
+        let of_type = |said: &&Said| said.manager == SELECTOR_LOOP && said.address_type == address_type;
+        let mine: Vec<&Said> = ours.iter().filter(of_type).collect();
+        let theirs: Vec<&Said> = peer.iter().filter(of_type).collect();
+        if auto::hinted(&mine) != auto::hinted(&theirs) || !auto::right(facts.state, &mine) {
+            return;
+        }
+    }
+    for said in ours.iter_mut().chain(peer.iter_mut()).filter(|said| said.manager == SELECTOR_LOOP) {
+        for endpoint in said.endpoints.iter_mut().filter_map(Value::as_object_mut) {
+            endpoint.remove("hints");
+        }
+    }
+}
+
+/// A mirrored slice of the peer that has lost its generateName gets it back.
+fn generate_name(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    for said in peer.iter_mut().filter(|said| said.manager == MIRRORING_LOOP && said.generate_name.is_null())
+    {
+        said.generate_name = json!(format!("{}-", facts.service));
+    }
+}
+
+/// Endpoints of the selector loop that are not ready lose their hints.
+fn not_ready(_: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    let slices = ours.iter_mut().chain(peer.iter_mut()).filter(|said| said.manager == SELECTOR_LOOP);
+    for endpoint in slices.flat_map(|said| said.endpoints.iter_mut()) {
+        if endpoint["conditions"]["ready"] != true
+            && let Some(endpoint) = endpoint.as_object_mut()
+        {
+            endpoint.remove("hints");
+        }
+    }
+}
+
+/// A placeholder of the peer that belongs to nobody who lives becomes the Service's.
+fn placeholder(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    let is_placeholder = |said: &&mut Said| {
+        said.manager == SELECTOR_LOOP && said.ports.is_empty() && said.endpoints.is_empty()
+    };
+    for said in peer.iter_mut().filter(is_placeholder) {
+        if !said.owners.iter().any(|owner| owner["uid"] == "live") {
+            said.owners = vec![owner("Service", facts.service)];
+        }
+    }
+}
+
+/// The peer says that it will not sync this Service: ours must hold exactly what is desired.
+fn stuck(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
+    let recreated = || {
+        let deleted = |change: &&Change| matches!(&change.operation, Operation::Delete(Kind::Service, name) if name == facts.service);
+        facts.past.iter().any(|change| deleted(&change))
+    };
+    let left = |how: &Tampering| matches!(how, Tampering::TakeOver(_) | Tampering::ServiceName(_));
+    if facts.peer.stuck && (facts.tampered(left) || recreated()) {
+        replace(facts, ours, peer, SELECTOR_LOOP, None);
+        replace(facts, ours, peer, MIRRORING_LOOP, None);
+    }
+}
+
+/// The peer's slices of the selector loop get the label as it should be.
 fn headless(facts: &Facts<'_>, _: &mut Vec<Said>, peer: &mut Vec<Said>) {
     let Some(service) = facts.object(Kind::Service) else { return };
     let headless = service["spec"]["clusterIP"] == "None";
-    for said in peer.iter_mut().filter(|said| said.manager == SELECTOR_LOOP && !said.endpoints.is_empty()) {
+    for said in peer.iter_mut().filter(|said| said.manager == SELECTOR_LOOP) {
         match headless {
             true => said.labels.insert(HEADLESS_LABEL.to_string(), json!("")),
             false => said.labels.remove(HEADLESS_LABEL),
@@ -220,56 +435,44 @@ fn refused_address(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>
     let bad = addresses.flatten().filter_map(|one| one["ip"].as_str()).filter(|ip| refused(ip));
     let types: BTreeSet<&str> = bad.map(|ip| if ip.contains(':') { "IPv6" } else { "IPv4" }).collect();
     for address_type in types {
-        replace(facts, ours, peer, |said| said.manager == SELECTOR_LOOP && said.address_type == address_type);
+        replace(facts, ours, peer, SELECTOR_LOOP, Some(address_type));
     }
 }
 
-/// The peer's slices of some kind become ours, if ours publish exactly what is desired.
-fn replace(facts: &Facts<'_>, ours: &[Said], peer: &mut Vec<Said>, which: impl Fn(&Said) -> bool) {
-    let mine: Vec<&Said> = ours.iter().filter(|said| which(said)).collect();
-    let all = desired::desired(facts.state);
-    let desired = all.get(facts.service).cloned().unwrap_or_default();
-    let published: BTreeSet<desired::Pair> = mine.iter().flat_map(|said| pairs(said)).collect();
-    let of_types: BTreeSet<desired::Pair> = desired
-        .into_iter()
-        .filter(|(address, _)| {
-            let address_type = if address.contains(':') { "IPv6" } else { "IPv4" };
-            which(&Said { address_type: address_type.to_string(), ..blank(&mine) })
-        })
-        .collect();
-    if published == of_types {
-        let mine: Vec<Said> = mine.into_iter().cloned().collect();
+/// The peer's slices of a loop (and of one type) become ours, if ours publish exactly what is desired.
+fn replace(
+    facts: &Facts<'_>,
+    ours: &[Said],
+    peer: &mut Vec<Said>,
+    manager: &str,
+    address_type: Option<&str>,
+) {
+    let of_type = |found: &str| address_type.is_none_or(|wanted| wanted == found);
+    let which = |said: &Said| said.manager == manager && of_type(&said.address_type);
+    let mine: Vec<Said> = ours.iter().filter(|said| which(said)).cloned().collect();
+    let published: BTreeSet<Pair> = mine.iter().flat_map(pairs).collect();
+    let mut desired = desired::desired(facts.state).remove(facts.service).unwrap_or_default();
+    desired.retain(|(address, _)| of_type(if address.contains(':') { "IPv6" } else { "IPv4" }));
+    if published == desired {
         peer.retain(|said| !which(said));
         peer.extend(mine);
     }
 }
 
-/// A slice like these with nothing in it.
-fn blank(like: &[&Said]) -> Said {
-    let manager = like.first().map_or(SELECTOR_LOOP, |said| said.manager.as_str()).to_string();
-    Said {
-        manager,
-        address_type: String::new(),
-        ports: Vec::new(),
-        labels: Map::new(),
-        annotations: Map::new(),
-        owners: Vec::new(),
-        generate_name: Value::Null,
-        finalizers: Value::Null,
-        going: false,
-        endpoints: Vec::new(),
-    }
-}
-
-fn pairs(said: &Said) -> Vec<desired::Pair> {
-    let names: Vec<Option<String>> = match said.ports.is_empty() {
+/// The names of its ports; no name where it has none.
+fn names(said: &Said) -> Vec<Option<String>> {
+    match said.ports.is_empty() {
         true => vec![None],
         false => said
             .ports
             .iter()
             .map(|port| Some(port["name"].as_str().unwrap_or_default().to_string()))
             .collect(),
-    };
+    }
+}
+
+fn pairs(said: &Said) -> Vec<Pair> {
+    let names = names(said);
     let addresses = said.endpoints.iter().flat_map(|endpoint| endpoint["addresses"].as_array()).flatten();
     addresses
         .flat_map(|ip| names.iter().map(|name| (ip.as_str().unwrap_or_default().to_string(), name.clone())))
@@ -343,6 +546,6 @@ fn same_name(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
             || found.len() > 1 && found.iter().any(|(_, one)| one["appProtocol"].is_string())
     };
     if numbers.values().any(twice) {
-        replace(facts, ours, peer, |said| said.manager == MIRRORING_LOOP);
+        replace(facts, ours, peer, MIRRORING_LOOP, None);
     }
 }

@@ -16,34 +16,40 @@ async fn twins_agree() {
     let pair = &pair;
     let (first, count) = (number("TWINS_FIRST", 0), number("TWINS_SEEDS", 10));
     let started = std::time::Instant::now();
-    let verdicts: Vec<_> = stream::iter(first..first + count)
-        .map(|seed| async move {
-            let history = History::draw(seed, &Shape::default());
-            let verdict = play(pair, &history, &format!("seed-{seed}")).await;
-            println!("seed {seed} at {:?}: {:?} {:?}", started.elapsed(), verdict.fired, verdict.tallies);
-            if let Some(difference) = &verdict.difference {
-                println!(
-                    "seed {seed}: step {}, {}:\n{}",
-                    difference.step, difference.service, difference.text
-                );
+    let one = |seed| async move {
+        let history = History::draw(seed, &Shape::default());
+        let verdict = play(pair, &history, &format!("seed-{seed}")).await;
+        println!("seed {seed} at {:?}: {:?} {:?}", started.elapsed(), verdict.fired, verdict.tallies);
+        if let Some(difference) = &verdict.difference {
+            println!("seed {seed}: step {}, {}:\n{}", difference.step, difference.service, difference.text);
+            let part = history.keep(|change| {
+                let text = change.to_string();
                 let name = &difference.service;
-                for change in history.start.iter().chain(history.steps.iter().take(difference.step).flatten())
-                {
-                    let text = change.to_string();
-                    if text.contains(&format!("\"{name}\""))
-                        || text.contains(&format!("/{name} "))
-                        || text.contains(&format!(" of {name}:"))
-                        || text.contains("node: ")
-                    {
-                        println!("     {}", text.chars().take(1200).collect::<String>());
-                    }
-                }
-            }
-            verdict
-        })
-        .buffer_unordered(10)
-        .collect()
-        .await;
+                text.contains(&format!("\"{name}\""))
+                    || text.contains(&format!("/{name} "))
+                    || text.contains(&format!(" of {name}:"))
+                    || text.contains(" node: ")
+            });
+            println!(
+                "{}",
+                part.to_string()
+                    .lines()
+                    .map(|line| line.chars().take(900).collect::<String>())
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            );
+        }
+        verdict
+    };
+    let shape = Shape::default();
+    let (auto, ordinary): (Vec<u64>, Vec<u64>) = (first..first + count)
+        .partition(|seed| History::draw(*seed, &Shape { services: 0, steps: 0, ..shape.clone() }).auto);
+    let (mut verdicts, more): (Vec<_>, Vec<_>) = futures::future::join(
+        stream::iter(ordinary).map(one).buffer_unordered(number("TWINS_AT_ONCE", 9) as usize).collect(),
+        stream::iter(auto).map(one).buffer_unordered(1).collect(),
+    )
+    .await;
+    verdicts.extend(more);
     for (side, name) in SIDES.iter().enumerate() {
         let mut sum = super::oracle::Tally::default();
         verdicts.iter().for_each(|verdict| sum.add(&verdict.tallies[side]));
@@ -53,5 +59,8 @@ async fn twins_agree() {
     let failed = verdicts.iter().filter(|verdict| verdict.difference.is_some()).count();
     println!("{compared} compared, {failed} of {count} differ");
     println!("{}", pair.log().await);
+    println!("{}", pair.cpu().await);
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    println!("self {:?}", stat.split_whitespace().skip(13).take(2).collect::<Vec<_>>());
     assert_eq!(failed, 0);
 }

@@ -31,7 +31,7 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { services: 40, steps: 10, operations: 14, auto_every: 10, restart_every: 3, large: 24 }
+        Shape { services: 40, steps: 10, operations: 14, auto_every: 10, restart_every: 8, large: 24 }
     }
 }
 
@@ -46,6 +46,8 @@ struct Draw {
     next_address: u32,
     /// Services that exist or existed: their names are used again.
     services: Vec<String>,
+    /// Those with many Pods at first.
+    large: Vec<String>,
     /// Whether the Service has one Endpoints object too many to draw again.
     large_endpoints_left: usize,
 }
@@ -79,6 +81,7 @@ impl Draw {
             next_pod: 0,
             next_address: 0,
             services: Vec::new(),
+            large: Vec::new(),
             large_endpoints_left: 0,
         }
     }
@@ -92,7 +95,10 @@ impl Draw {
             self.services.push(name.clone());
             self.make_service("start", &name);
             let pods = match number % 13 {
-                7 => self.between(shape.large / 2, shape.large),
+                7 => {
+                    self.large.push(name.clone());
+                    self.between(shape.large / 2, shape.large)
+                }
                 _ => self.between(0, 4),
             };
             for _ in 0..pods {
@@ -113,8 +119,16 @@ impl Draw {
         Some((self.between(1, shape.steps.max(2) - 1), program))
     }
 
-    /// Tampering comes first: it meets slices that are at rest, and so the same ones on both twins.
+    /// Tampering comes first: it meets slices that are at rest, and so the same ones on both twins. So
+    /// does, in a step of its own, what makes a controller leave slices as they are: else it would
+    /// depend on the order of streams what is left.
     fn a_step(&mut self, operations: usize) {
+        if self.one_in(6) {
+            for _ in 0..self.between(1, 4) {
+                self.retire_a_service();
+            }
+            return;
+        }
         let mut left = self.between(operations / 2, operations * 3 / 2);
         for _ in 0..self.between(0, 3) {
             self.tamper();

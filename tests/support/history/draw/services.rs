@@ -57,7 +57,27 @@ impl Draw {
         service.to_string()
     }
 
+    /// One that the controllers work on, so that slices of an earlier one of that name do not stay as
+    /// they happen to be.
+    fn make_working_service(&mut self, why: &str, name: &str) {
+        let mut service = self.service(name);
+        let spec = &mut service["spec"];
+        if spec["type"] == "ExternalName" {
+            *spec = json!({"ports": spec["ports"], "type": "ClusterIP", "ipFamilies": ["IPv4"],
+                           "ipFamilyPolicy": "SingleStack"});
+        }
+        if spec["selector"].as_object().is_none_or(|pairs| pairs.is_empty()) {
+            spec["selector"] = json!({"app": self.app_of(name)});
+        }
+        self.push(why, Operation::Create(Kind::Service, service));
+    }
+
     pub(super) fn make_service(&mut self, why: &str, name: &str) {
+        let service = self.service(name);
+        self.push(why, Operation::Create(Kind::Service, service));
+    }
+
+    fn service(&mut self, name: &str) -> Value {
         let layout = self.between(0, 11);
         let mut spec = json!({"ports": ports(layout)});
         match self.between(0, 19) {
@@ -104,10 +124,9 @@ impl Draw {
         }
         if self.one_in(if self.auto { 2 } else { 12 }) {
             let key = self.of(&[MODE, MODE, OLD_MODE]);
-            metadata["annotations"] = json!({key: self.of(&["Auto", "Auto", "auto"])});
+            metadata["annotations"] = json!({key: self.mode()});
         }
-        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
-        self.push(why, Operation::Create(Kind::Service, object));
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
     }
 
     fn families(&mut self) -> (Value, Value) {
@@ -120,23 +139,32 @@ impl Draw {
         }
     }
 
+    /// Auto depends on all Nodes of the cluster, so only histories that have them to themselves ask for it.
+    fn mode(&mut self) -> &'static str {
+        if self.auto {
+            self.of(&["Auto", "Auto", "auto", "Disabled"])
+        } else {
+            self.of(&["Disabled", "auto-ish"])
+        }
+    }
+
     fn distribution(&mut self) -> Value {
         json!(self.of(&["PreferClose", "PreferSameZone", "PreferSameNode"]))
     }
 
     pub(super) fn change_a_service(&mut self) {
+        if self.one_in(6) && !self.large.is_empty() {
+            let name = self.of(&self.large.clone());
+            return self.change_ports(&name);
+        }
         let name = self.of(&self.services.clone());
         let Some(service) = self.state.get(Kind::Service, &name).cloned() else {
-            return self.make_service("service: back again", &name);
+            return self.make_working_service("service: back again", &name);
         };
         let spec = |spec: Value| json!({"spec": spec});
         match self.between(0, 23) {
             0..3 => self.change_selector(&name, &service),
-            3..9 => {
-                let layout = self.between(0, 11);
-                let list = if headless(&service) && self.one_in(5) { Value::Null } else { ports(layout) };
-                self.patch("service: ports", Kind::Service, &name, spec(json!({"ports": list})));
-            }
+            3..9 => self.change_ports(&name),
             9..12 => self.change_labels(&name, &service),
             12..14 => self.change_families(&name, &service),
             14 => {
@@ -153,11 +181,18 @@ impl Draw {
             19 | 20 => self.change_kind(&name, &service),
             21 => {
                 self.push("service: recreated", Operation::Delete(Kind::Service, name.clone()));
-                self.make_service("service: recreated", &name);
+                self.make_working_service("service: recreated", &name);
             }
             22 => self.push("service: deleted", Operation::Delete(Kind::Service, name)),
             _ => self.change_many(&name),
         }
+    }
+
+    fn change_ports(&mut self, name: &str) {
+        let Some(service) = self.state.get(Kind::Service, name).cloned() else { return };
+        let layout = self.between(0, 11);
+        let list = if headless(&service) && self.one_in(5) { Value::Null } else { ports(layout) };
+        self.patch("service: ports", Kind::Service, name, json!({"spec": {"ports": list}}));
     }
 
     /// A release: ports and labels together.
@@ -174,13 +209,12 @@ impl Draw {
             selector[key] = Value::Null;
         }
         let had = self.selector_of(name).is_some();
-        let why = match self.between(0, 5) {
-            0..2 if had => "service: selector removed",
-            2 => {
+        let why = match self.between(0, 4) {
+            0..2 => {
                 selector["group"] = json!(self.of(&["red", "blue", "green"]));
                 "service: other selector"
             }
-            3 => {
+            2 => {
                 selector["app"] = json!(self.app_of(name));
                 selector["tier"] = json!("front");
                 "service: other selector"
@@ -241,10 +275,15 @@ impl Draw {
 
     fn change_topology(&mut self, name: &str, service: &Value) {
         let annotations = &service["metadata"]["annotations"];
-        let key = if annotations[OLD_MODE].is_string() || self.one_in(4) { OLD_MODE } else { MODE };
+        // Both at once must be equal; only one is ever set here.
+        let key = match (annotations[OLD_MODE].is_string(), annotations[MODE].is_string()) {
+            (true, _) => OLD_MODE,
+            (false, true) => MODE,
+            (false, false) => self.of(&[MODE, MODE, OLD_MODE]),
+        };
         let value = match annotations[key].is_string() {
             true => Value::Null,
-            false => json!(self.of(&["Auto", "auto", "Disabled"])),
+            false => json!(self.mode()),
         };
         self.patch(
             "service: topology annotation",
@@ -252,6 +291,38 @@ impl Draw {
             name,
             json!({"metadata": {"annotations": {key: value}}}),
         );
+    }
+
+    /// From now on no controller touches its slices: its selector goes, or it is somebody else's name.
+    pub(super) fn retire_a_service(&mut self) {
+        let name = self.of(&self.services.clone());
+        let Some(service) = self.state.get(Kind::Service, &name).cloned() else { return };
+        if external(&service) || self.selector_of(&name).is_none() {
+            return;
+        }
+        match self.between(0, 4) {
+            4 => {
+                self.push("service: recreated", Operation::Delete(Kind::Service, name.clone()));
+                self.make_service("service: recreated", &name);
+            }
+            0 | 1 => {
+                let patch = json!({"spec": {"selector": null}});
+                self.patch("service: selector removed", Kind::Service, &name, patch);
+            }
+            2 => {
+                // Null takes all of it away; the empty map comes with a later write.
+                for selector in [Value::Null, json!({})] {
+                    let patch = json!({"spec": {"selector": selector}});
+                    self.patch("service: selector emptied", Kind::Service, &name, patch);
+                }
+            }
+            _ => {
+                let nothing = Value::Null;
+                let spec = json!({"type": "ExternalName", "externalName": "db.example.org", "clusterIP": nothing,
+                                  "clusterIPs": nothing, "ipFamilies": nothing, "ipFamilyPolicy": nothing});
+                self.patch("service: another's name", Kind::Service, &name, json!({"spec": spec}));
+            }
+        }
     }
 
     fn change_kind(&mut self, name: &str, service: &Value) {
@@ -264,21 +335,9 @@ impl Draw {
             }
             return self.patch("service: kind", Kind::Service, name, json!({"spec": spec}));
         }
-        let kinds: &[&str] = if headless(service) {
-            &["ExternalName"]
-        } else {
-            &["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]
-        };
-        let kind = self.of(kinds);
-        if kind == old {
-            return;
+        let kind = self.of(&["ClusterIP", "NodePort", "LoadBalancer"]);
+        if kind != old && !headless(service) {
+            self.patch("service: kind", Kind::Service, name, json!({"spec": {"type": kind}}));
         }
-        let mut spec = json!({"type": kind});
-        if kind == "ExternalName" {
-            let nothing = Value::Null;
-            spec = json!({"type": kind, "externalName": "db.example.org", "clusterIP": nothing, "clusterIPs": nothing,
-                          "ipFamilies": nothing, "ipFamilyPolicy": nothing});
-        }
-        self.patch("service: kind", Kind::Service, name, json!({"spec": spec}));
     }
 }
