@@ -8,6 +8,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::judge::Verdict;
 use super::numbers::{Verb, Write};
 use crate::support::history::{Change, History, Outcome, apply_all};
 use crate::support::pods::{endpoints, service, service_without_selector};
@@ -38,7 +39,7 @@ pub struct Frozen {
 
 pub struct Cluster<'a> {
     stage: &'a RealStage,
-    pub max: usize,
+    max: usize,
     played: Vec<(World, History)>,
     /// A namespace for what tells when the peer has come to the end of its queues.
     markers: World,
@@ -83,9 +84,26 @@ impl<'a> Cluster<'a> {
         peer.terminate(Duration::from_secs(60)).await;
     }
 
-    /// Takes a dump, lets the peer loose, and answers what it wrote. `done` is asked once it is quiet, and
-    /// again for as long as a failed sync might wait to be tried again.
-    pub async fn let_loose(&mut self, name: &str, done: impl Fn(&Frozen) -> bool) -> Frozen {
+    /// Begins the deletion of some Services and Endpoints, which a finalizer holds.
+    pub async fn begin_deletions(&self) {
+        let hold = json!({"metadata": {"finalizers": ["history.example.org/hold"]}});
+        for (collection, every) in [("services", 4), ("endpoints", 5)] {
+            stream::iter(&self.played)
+                .for_each_concurrent(AT_ONCE, |(world, _)| async {
+                    let objects = world.api().list(&world.path(collection)).await.expect("list objects");
+                    for object in objects.iter().step_by(every) {
+                        let name = object["metadata"]["name"].as_str().expect("a name");
+                        world.patch(collection, name, hold.clone()).await;
+                        world.delete(collection, name).await;
+                    }
+                })
+                .await;
+        }
+    }
+
+    /// Takes a dump, lets the peer loose, and judges what it wrote: once it is quiet, and while that does
+    /// not do, again for as long as a failed sync might wait to be tried again.
+    pub async fn let_loose(&mut self, name: &str, judge: impl Fn(&Frozen) -> Verdict) -> Verdict {
         assert!(self.peer.is_none(), "the peer runs");
         let follower = Follower::start(self.stage).await;
         let file = scratch().join(format!("dump-{}.json", self.max));
@@ -100,16 +118,17 @@ impl<'a> Cluster<'a> {
         let mut frozen =
             Frozen { name: name.to_string(), max: self.max, items, peer: Vec::new(), log: String::new() };
         let started = Instant::now();
-        loop {
+        let verdict = loop {
             follower.quiet().await;
             frozen.peer = follower.writes();
             frozen.log = peer.process().log();
-            if done(&frozen) || started.elapsed() > RETRIED_WITHIN {
-                break;
+            let verdict = judge(&frozen);
+            if verdict.unexplained.is_empty() || started.elapsed() > RETRIED_WITHIN {
+                break verdict;
             }
-        }
+        };
         self.peer = Some(peer);
-        frozen
+        verdict
     }
 
     /// Waits until the peer has handled what was in its queues before this call.
@@ -122,7 +141,9 @@ impl<'a> Cluster<'a> {
         self.markers.endpoints(endpoints(&mirrored, subsets)).await;
         eventually("the peer has handled the markers", WITHIN, || async {
             let slices = self.markers.all_slices().await;
-            let has = |name: &String| slices.iter().any(|slice| slice["metadata"]["labels"][SERVICE_NAME] == **name);
+            let has = |name: &String| {
+                slices.iter().any(|slice| slice["metadata"]["labels"][SERVICE_NAME] == **name)
+            };
             if has(&selected) && has(&mirrored) { Ok(()) } else { Err("not yet".to_string()) }
         })
         .await;

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::cluster::Frozen;
-use super::numbers::{Key, Numbers, Part, Slices, Verb, Write, difference, key_of, numbers, part, service_of, slices};
+use super::numbers::{
+    Key, Numbers, Part, Slices, Verb, Write, difference, key_of, numbers, part, service_of, slices,
+};
 use super::plan::plan;
 use super::rules::{Facts, How, RULES, Rule, changes_nothing};
 
@@ -115,7 +117,12 @@ impl Judge<'_> {
         let facts: BTreeMap<&Key, Facts<'_>> = keys.iter().map(|key| (key, self.facts(key))).collect();
         let namespaces: BTreeSet<&str> = keys.iter().map(|key| key.0.as_str()).collect();
         for mask in 1..1usize << rules.len() {
-            let chosen: Vec<&&Rule> = rules.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, rule)| rule).collect();
+            let chosen: Vec<&&Rule> = rules
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| mask >> at & 1 == 1)
+                .map(|(_, rule)| rule)
+                .collect();
             let mut changed = vec![false; chosen.len()];
             let mut items: Vec<Value> = Vec::new();
             for item in &self.frozen.items {
@@ -149,39 +156,81 @@ impl Judge<'_> {
         let of = |writes: &[Write]| -> Vec<Write> {
             writes.iter().filter(|write| service_of(&write.slice) == *key).cloned().collect()
         };
-        let slices: Slices = self.before.iter().filter(|(_, slice)| service_of(slice) == *key).map(|(at, slice)| (at.clone(), slice.clone())).collect();
+        let slices: Slices = self
+            .before
+            .iter()
+            .filter(|(_, slice)| service_of(slice) == *key)
+            .map(|(at, slice)| (at.clone(), slice.clone()))
+            .collect();
         let count = |writes: &[Write]| numbers(&slices, writes).remove(key).unwrap_or_default();
         let peer = of(&self.frozen.peer);
-        let parts: BTreeSet<Part> = peer.iter().chain(&of(&self.ours)).map(|write| part(&write.slice)).chain(slices.values().map(part)).collect();
-        let ours: Vec<(Names, Vec<Write>)> = variants.iter().map(|(names, writes)| (names.clone(), of(writes))).collect();
+        let parts: BTreeSet<Part> = peer
+            .iter()
+            .chain(&of(&self.ours))
+            .map(|write| part(&write.slice))
+            .chain(slices.values().map(part))
+            .collect();
+        let ours: Vec<(Names, Vec<Write>)> =
+            variants.iter().map(|(names, writes)| (names.clone(), of(writes))).collect();
         let mut names = Names::new();
         for part in parts {
             let only = |numbers: Numbers| numbers.only(&part);
-            let mut candidates = self.peers(&facts, &slices, &peer).into_iter().flat_map(|(peer_rules, peer)| {
-                let numbers = only(count(&peer));
-                let mut all = vec![(peer_rules.clone(), numbers.clone())];
-                for rule in &RULES {
-                    if let How::NoPlaceholder(applies) = rule.how && applies(&facts) {
-                        let with = peer_rules.iter().copied().chain([rule.name]).collect::<Names>();
-                        all.extend(numbers.without_placeholder().into_iter().map(|numbers| (with.clone(), numbers)));
+            let mut candidates = self
+                .peers(&facts, &slices, &peer)
+                .into_iter()
+                .flat_map(|(peer_rules, peer)| {
+                    let numbers = only(count(&peer));
+                    let mut all = vec![(peer_rules.clone(), numbers.clone())];
+                    for rule in &RULES {
+                        if let How::NoPlaceholder(applies) = rule.how
+                            && applies(&facts)
+                        {
+                            let with = peer_rules.iter().copied().chain([rule.name]).collect::<Names>();
+                            all.extend(
+                                numbers
+                                    .without_placeholder()
+                                    .into_iter()
+                                    .map(|numbers| (with.clone(), numbers)),
+                            );
+                        }
                     }
-                }
-                all
-            }).flat_map(|(peer_rules, peer)| {
-                ours.iter().flat_map(|(rules, writes)| {
-                    let extra = RULES.iter().find(|rule| matches!(rule.how, How::Together)).map(|rule| rule.name);
-                    [(rules.clone(), only(count(writes))), (rules.iter().copied().chain(extra).collect(), only(count(writes)).together(writes, &part))]
-                }).map(move |(rules, ours)| (rules.union(&peer_rules).copied().collect::<Names>(), ours == peer)).collect::<Vec<_>>()
-            }).filter(|(_, equal)| *equal).map(|(rules, _)| rules).collect::<Vec<_>>();
+                    all
+                })
+                .flat_map(|(peer_rules, peer)| {
+                    ours.iter()
+                        .flat_map(|(rules, writes)| {
+                            let extra = RULES
+                                .iter()
+                                .find(|rule| matches!(rule.how, How::Together))
+                                .map(|rule| rule.name);
+                            [
+                                (rules.clone(), only(count(writes))),
+                                (
+                                    rules.iter().copied().chain(extra).collect(),
+                                    only(count(writes)).together(writes, &part),
+                                ),
+                            ]
+                        })
+                        .map(move |(rules, ours)| {
+                            (rules.union(&peer_rules).copied().collect::<Names>(), ours == peer)
+                        })
+                        .collect::<Vec<_>>()
+                })
+                .filter(|(_, equal)| *equal)
+                .map(|(rules, _)| rules)
+                .collect::<Vec<_>>();
             candidates.sort_by_key(Names::len);
             if let Some(found) = candidates.into_iter().next() {
                 names.extend(found);
                 continue;
             }
-            let fails = RULES.iter().find(|rule| matches!(rule.how, How::Fails(fails) if fails(&facts, &part)));
+            let fails =
+                RULES.iter().find(|rule| matches!(rule.how, How::Fails(fails) if fails(&facts, &part)));
             match fails {
                 Some(rule) => drop(names.insert(rule.name)),
-                None => return Err(self.tell(key, &facts, &only(count(&of(&self.ours))), &only(count(&peer)))),
+                None => {
+                    return Err(self.tell(key, &facts, &only(count(&of(&self.ours))), &only(count(&peer))));
+                }
             }
         }
         Ok(names)
@@ -213,7 +262,14 @@ impl Judge<'_> {
     }
 
     fn tell(&self, key: &Key, facts: &Facts<'_>, ours: &Numbers, peer: &Numbers) -> String {
-        let mut text = format!("{} of maximum {}: {}/{}\n{}", self.frozen.name, self.frozen.max, key.0, key.1, difference(ours, peer));
+        let mut text = format!(
+            "{} of maximum {}: {}/{}\n{}",
+            self.frozen.name,
+            self.frozen.max,
+            key.0,
+            key.1,
+            difference(ours, peer)
+        );
         for line in facts.failures.iter().take(3) {
             text.push_str(&format!("  log: {line}\n"));
         }

@@ -63,7 +63,8 @@ pub fn numbers(before: &Slices, writes: &[Write]) -> BTreeMap<Key, Numbers> {
     let mut all: BTreeMap<Key, Numbers> = BTreeMap::new();
     let mut after = before.clone();
     for write in writes {
-        let counts = all.entry(service_of(&write.slice)).or_default().writes.entry(part(&write.slice)).or_default();
+        let counts =
+            all.entry(service_of(&write.slice)).or_default().writes.entry(part(&write.slice)).or_default();
         match write.verb {
             Verb::Create => counts.created += 1,
             Verb::Update => counts.updated += 1,

@@ -103,7 +103,11 @@ fn headless(facts: &Facts<'_>, slice: &mut Value) -> bool {
         return false;
     }
     let Some(labels) = slice["metadata"]["labels"].as_object_mut() else { return false };
-    if wanted { labels.insert(HEADLESS.to_string(), right) } else { labels.remove(HEADLESS) };
+    if wanted {
+        labels.insert(HEADLESS.to_string(), right)
+    } else {
+        labels.remove(HEADLESS)
+    };
     true
 }
 
@@ -136,7 +140,8 @@ fn placeholder_again(_: &Facts<'_>, before: &Value) -> bool {
 
 fn mirrored_again(facts: &Facts<'_>, before: &Value) -> bool {
     let labels = facts.endpoints.map(|endpoints| &endpoints["metadata"]["labels"]);
-    let reserved = labels.is_some_and(|labels| labels[SERVICE_NAME].is_string() || labels[MANAGED_BY].is_string());
+    let reserved =
+        labels.is_some_and(|labels| labels[SERVICE_NAME].is_string() || labels[MANAGED_BY].is_string());
     managed(before, MIRRORING_LOOP) && reserved
 }
 
@@ -186,8 +191,11 @@ fn ports_of_endpoints(facts: &Facts<'_>, (manager, _): &Part) -> bool {
 /// Whether two subsets have an equal port that says its appProtocol.
 fn equal_with_protocol(facts: &Facts<'_>) -> bool {
     let subsets = facts.endpoints.and_then(|endpoints| endpoints["subsets"].as_array());
-    let all: Vec<Vec<&Value>> =
-        subsets.into_iter().flatten().map(|subset| subset["ports"].as_array().into_iter().flatten().collect()).collect();
+    let all: Vec<Vec<&Value>> = subsets
+        .into_iter()
+        .flatten()
+        .map(|subset| subset["ports"].as_array().into_iter().flatten().collect())
+        .collect();
     let with = |at: usize| all[at].iter().filter(|port| port["appProtocol"].is_string());
     (0..all.len()).any(|one| with(one).any(|port| all[one + 1..].iter().any(|ports| ports.contains(port))))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::cluster::{Cluster, Frozen};
+use super::cluster::Cluster;
 use super::judge::{Verdict, judge};
 use super::rules::RULES;
 use crate::support::history::{History, Shape};
@@ -71,7 +71,8 @@ async fn play(stage: &RealStage, max: usize, scale: Scale) -> Verdict {
         operations: 14,
         auto_every: 0,
         restart_every: 0,
-        large: max * 5 / 2,
+        // More than one slice, and not too many Pods to make.
+        large: (max * 5 / 2).clamp(24, 160),
     };
     // Each maximum has histories of its own.
     let first = scale.first + max as u64 * 1000;
@@ -87,8 +88,10 @@ async fn play(stage: &RealStage, max: usize, scale: Scale) -> Verdict {
                 cluster.play(step).await;
             }
         }
-        let settled = |frozen: &Frozen| judge(frozen).unexplained.is_empty();
-        let verdict = judge(&cluster.let_loose(&format!("round {round}"), settled).await);
+        if round == scale.rounds {
+            cluster.begin_deletions().await;
+        }
+        let verdict = cluster.let_loose(&format!("round {round}"), judge).await;
         println!(
             "maximum {max}, round {round} at {:?}: {} states, {} with writes, {} equal, {} unexplained",
             started.elapsed(),
