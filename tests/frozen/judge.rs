@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::case::{Case, Names, Variant};
 use super::cluster::Frozen;
-use super::numbers::{
-    Key, Numbers, Part, Slices, Verb, Write, difference, key_of, numbers, part, service_of, slices,
-};
+use super::numbers::{Key, Numbers, Part, Slices, Write, difference, key_of, numbers, service_of, slices};
 use super::plan::plan;
-use super::rules::{Facts, How, RULES, Rule, changes_nothing};
+use super::rules::{Facts, How, RULES, Rule};
 
 /// What came of one frozen state of a whole cluster.
 #[derive(Debug, Clone, Default)]
@@ -43,9 +42,6 @@ impl Verdict {
         }
     }
 }
-
-/// Rules that together explain a part, and the plan that they need.
-type Names = BTreeSet<&'static str>;
 
 struct Judge<'a> {
     frozen: &'a Frozen,
@@ -111,176 +107,62 @@ impl Judge<'_> {
 
     /// What `plan` says when the reasons of some rules are not in the slices of these Services, for each
     /// set of such rules, the small sets first.
-    fn variants(&self, keys: &[Key]) -> Vec<(Names, Vec<Write>)> {
-        let mut variants = vec![(Names::new(), self.ours.clone())];
-        let rules: Vec<&Rule> = RULES.iter().filter(|rule| matches!(rule.how, How::Without(_))).collect();
+    fn variants(&self, keys: &[Key]) -> Vec<Variant> {
         let facts: BTreeMap<&Key, Facts<'_>> = keys.iter().map(|key| (key, self.facts(key))).collect();
         let namespaces: BTreeSet<&str> = keys.iter().map(|key| key.0.as_str()).collect();
-        for mask in 1..1usize << rules.len() {
-            let chosen: Vec<&&Rule> = rules
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| mask >> at & 1 == 1)
-                .map(|(_, rule)| rule)
-                .collect();
-            let mut changed = vec![false; chosen.len()];
-            let mut items: Vec<Value> = Vec::new();
-            for item in &self.frozen.items {
-                let namespace = item["metadata"]["namespace"].as_str();
-                if namespace.is_some_and(|namespace| !namespaces.contains(namespace)) {
-                    continue;
-                }
-                let mut item = item.clone();
-                if item["kind"] == "EndpointSlice"
-                    && let Some(facts) = facts.get(&service_of(&item))
-                {
-                    for (at, rule) in chosen.iter().enumerate() {
-                        if let How::Without(without) = rule.how {
-                            changed[at] |= without(facts, &mut item);
-                        }
+        let concerned = |item: &&Value| {
+            item["metadata"]["namespace"].as_str().is_none_or(|name| namespaces.contains(name))
+        };
+        let items: Vec<&Value> = self.frozen.items.iter().filter(concerned).collect();
+        let rules: Vec<&Rule> = RULES.iter().filter(|rule| matches!(rule.how, How::Without(_))).collect();
+        let mut variants = vec![(Names::new(), self.ours.clone())];
+        for set in 1..1_usize << rules.len() {
+            let chosen: Vec<&Rule> =
+                (0..rules.len()).filter(|at| set >> at & 1 == 1).map(|at| rules[at]).collect();
+            let mut used = Names::new();
+            let mut items: Vec<Value> = items.iter().map(|item| (*item).clone()).collect();
+            for item in items.iter_mut().filter(|item| item["kind"] == "EndpointSlice") {
+                let Some(facts) = facts.get(&service_of(item)) else { continue };
+                for rule in &chosen {
+                    if matches!(rule.how, How::Without(without) if without(facts, item)) {
+                        used.insert(rule.name);
                     }
                 }
-                items.push(item);
             }
-            if changed.iter().all(|changed| *changed) {
-                variants.push((chosen.iter().map(|rule| rule.name).collect(), plan(&items, self.frozen.max)));
+            if used.len() == chosen.len() {
+                variants.push((used, plan(&items, self.frozen.max)));
             }
         }
-        variants.sort_by_key(|(names, _)| names.len());
         variants
     }
 
     /// The rules that explain all that differs of a Service, or what differs.
-    fn explain(&self, key: &Key, variants: &[(Names, Vec<Write>)]) -> Result<Names, String> {
-        let facts = self.facts(key);
-        let of = |writes: &[Write]| -> Vec<Write> {
-            writes.iter().filter(|write| service_of(&write.slice) == *key).cloned().collect()
-        };
-        let slices: Slices = self
-            .before
-            .iter()
-            .filter(|(_, slice)| service_of(slice) == *key)
-            .map(|(at, slice)| (at.clone(), slice.clone()))
-            .collect();
-        let count = |writes: &[Write]| numbers(&slices, writes).remove(key).unwrap_or_default();
-        let peer = of(&self.frozen.peer);
-        let parts: BTreeSet<Part> = peer
-            .iter()
-            .chain(&of(&self.ours))
-            .map(|write| part(&write.slice))
-            .chain(slices.values().map(part))
-            .collect();
-        let ours: Vec<(Names, Vec<Write>)> =
-            variants.iter().map(|(names, writes)| (names.clone(), of(writes))).collect();
+    fn explain(&self, key: &Key, variants: &[Variant]) -> Result<Names, String> {
+        let case = Case::new(key, self.facts(key), &self.before, variants, &self.frozen.peer);
         let mut names = Names::new();
-        for part in parts {
-            let only = |numbers: Numbers| numbers.only(&part);
-            let mut candidates = self
-                .peers(&facts, &slices, &peer)
-                .into_iter()
-                .flat_map(|(peer_rules, peer)| {
-                    let numbers = only(count(&peer));
-                    let mut all = vec![(peer_rules.clone(), numbers.clone())];
-                    for rule in &RULES {
-                        if let How::NoPlaceholder(applies) = rule.how
-                            && applies(&facts)
-                        {
-                            let with = peer_rules.iter().copied().chain([rule.name]).collect::<Names>();
-                            all.extend(
-                                numbers
-                                    .without_placeholder()
-                                    .into_iter()
-                                    .map(|numbers| (with.clone(), numbers)),
-                            );
-                        }
-                    }
-                    all
-                })
-                .flat_map(|(peer_rules, peer)| {
-                    ours.iter()
-                        .flat_map(|(rules, writes)| {
-                            let extra = RULES
-                                .iter()
-                                .find(|rule| matches!(rule.how, How::Together))
-                                .map(|rule| rule.name);
-                            [
-                                (rules.clone(), only(count(writes))),
-                                (
-                                    rules.iter().copied().chain(extra).collect(),
-                                    only(count(writes)).together(writes, &part),
-                                ),
-                            ]
-                        })
-                        .map(move |(rules, ours)| {
-                            (rules.union(&peer_rules).copied().collect::<Names>(), ours == peer)
-                        })
-                        .collect::<Vec<_>>()
-                })
-                .filter(|(_, equal)| *equal)
-                .map(|(rules, _)| rules)
-                .collect::<Vec<_>>();
-            candidates.sort_by_key(Names::len);
-            if let Some(found) = candidates.into_iter().next() {
-                names.extend(found);
-                continue;
-            }
-            let fails =
-                RULES.iter().find(|rule| matches!(rule.how, How::Fails(fails) if fails(&facts, &part)));
-            match fails {
-                Some(rule) => drop(names.insert(rule.name)),
-                None => {
-                    return Err(self.tell(key, &facts, &only(count(&of(&self.ours))), &only(count(&peer))));
-                }
+        for part in case.parts() {
+            match case.explained_by(&part) {
+                Some(rules) => names.extend(rules),
+                None => return Err(self.tell(key, &case, &part)),
             }
         }
         Ok(names)
     }
 
-    /// The peer's writes, and those without the ones that a rule says are none.
-    fn peers(&self, facts: &Facts<'_>, slices: &Slices, peer: &[Write]) -> Vec<(Names, Vec<Write>)> {
-        let mut all = vec![(Names::new(), peer.to_vec())];
-        let mut standing = slices.clone();
-        let (mut kept, mut names) = (Vec::new(), Names::new());
-        for write in peer {
-            let at = key_of(&write.slice);
-            let rule = standing.get(&at).and_then(|before| {
-                RULES.iter().find(|rule| matches!(rule.how, How::Nothing(nothing) if nothing(facts, before) && changes_nothing(before, write)))
-            });
-            match rule {
-                Some(rule) => drop(names.insert(rule.name)),
-                None => kept.push(write.clone()),
-            }
-            match write.verb {
-                Verb::Delete => standing.remove(&at),
-                _ => standing.insert(at, write.slice.clone()),
-            };
-        }
-        if !names.is_empty() {
-            all.push((names, kept));
-        }
-        all
-    }
-
-    fn tell(&self, key: &Key, facts: &Facts<'_>, ours: &Numbers, peer: &Numbers) -> String {
-        let mut text = format!(
-            "{} of maximum {}: {}/{}\n{}",
-            self.frozen.name,
-            self.frozen.max,
-            key.0,
-            key.1,
-            difference(ours, peer)
-        );
-        for line in facts.failures.iter().take(3) {
+    fn tell(&self, key: &Key, case: &Case<'_>, part: &Part) -> String {
+        let (ours, peer) = case.raw(part);
+        let (name, max) = (&self.frozen.name, self.frozen.max);
+        let mut text = format!("{name} of maximum {max}: {}/{}\n{}", key.0, key.1, difference(&ours, &peer));
+        for line in case.facts.failures.iter().take(3) {
             text.push_str(&format!("  log: {line}\n"));
         }
-        let of_key = |write: &&Write| service_of(&write.slice) == *key;
-        let objects = [Some(facts.service), facts.endpoints].into_iter().flatten();
+        let objects = [Some(case.facts.service), case.facts.endpoints].into_iter().flatten();
         let slices = self.before.values().filter(|slice| service_of(slice) == *key);
         for object in objects.chain(slices) {
             text.push_str(&format!("  before: {}\n", brief(object)));
         }
         for (side, writes) in [("ours", &self.ours), ("kube-controller-manager", &self.frozen.peer)] {
-            for write in writes.iter().filter(of_key) {
+            for write in writes.iter().filter(|write| service_of(&write.slice) == *key) {
                 text.push_str(&format!("  {side}: {:?} {}\n", write.verb, brief(&write.slice)));
             }
         }

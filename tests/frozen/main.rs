@@ -6,7 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod case;
 mod cluster;
+mod crossing;
 mod judge;
 mod numbers;
 mod plan;

@@ -123,24 +123,19 @@ impl Numbers {
         }
     }
 
-    /// Those of one part, with each of its extra writes taken together with the one that it goes with:
-    /// a slice that is updated twice, and a create that comes behind an update, which with the last
-    /// delete is an update in two parts.
-    pub fn together(mut self, writes: &[Write], part: &Part) -> Numbers {
-        let mut updated = BTreeSet::new();
+    /// Those of one part with each extra write taken together with the one that it goes with: the two
+    /// updates of one slice; a create and the delete of a slice that could have been recycled into it.
+    pub fn together(mut self, writes: &[Write], part: &Part, recyclable: impl Fn(&Value) -> bool) -> Numbers {
         let Some(counts) = self.writes.get_mut(part) else { return self };
-        for write in writes.iter().filter(|write| self::part(&write.slice) == *part) {
-            match write.verb {
-                Verb::Update if !updated.insert(key_of(&write.slice)) => counts.updated -= 1,
-                Verb::Create if !updated.is_empty() && counts.deleted > 0 => {
-                    counts.created -= 1;
-                    counts.deleted -= 1;
-                    counts.updated += 1;
-                }
-                _ => {}
-            }
-        }
-        self.writes.retain(|_, counts| counts.total() > 0);
+        let of_part = || writes.iter().filter(|write| self::part(&write.slice) == *part);
+        let updated: Vec<Key> =
+            of_part().filter(|write| write.verb == Verb::Update).map(|write| key_of(&write.slice)).collect();
+        counts.updated = updated.iter().collect::<BTreeSet<_>>().len();
+        let could = |write: &&Write| write.verb == Verb::Delete && recyclable(&write.slice);
+        let pairs = counts.created.min(of_part().filter(could).count());
+        counts.created -= pairs;
+        counts.deleted -= pairs;
+        counts.updated += pairs;
         self
     }
 

@@ -40,10 +40,10 @@ pub struct Rule {
 }
 
 /// All rules, in the order of the table.
-pub const RULES: [Rule; 9] = [
+pub const RULES: [Rule; 10] = [
     Rule {
         name: "extra write",
-        reason: "recycling in a circle would take an address away for a moment: one write more (never-absent)",
+        reason: "a slice cannot be written or recycled first without an address in no slice: one write more",
         how: How::Together,
     },
     Rule {
@@ -77,6 +77,11 @@ pub const RULES: [Rule; 9] = [
         how: How::NoPlaceholder(goes),
     },
     Rule {
+        name: "recycling of mirrored slices",
+        reason: "slices are recycled within their address type; upstream takes creates of the other one off its list, and its create fails",
+        how: How::Fails(recycled_wrongly),
+    },
+    Rule {
         name: "address refused",
         reason: "an address that the API server refuses costs only itself; upstream fails with that family for ever",
         how: How::Fails(address_refused),
@@ -87,6 +92,12 @@ pub const RULES: [Rule; 9] = [
         how: How::Fails(ports_of_endpoints),
     },
 ];
+
+/// Whether the Service owns the slice.
+pub fn owned(facts: &Facts<'_>, slice: &Value) -> bool {
+    let owners = slice["metadata"]["ownerReferences"].as_array();
+    owners.into_iter().flatten().any(|owner| owner["uid"] == facts.service["metadata"]["uid"])
+}
 
 fn managed(slice: &Value, by: &str) -> bool {
     slice["metadata"]["labels"][MANAGED_BY] == by
@@ -113,9 +124,8 @@ fn headless(facts: &Facts<'_>, slice: &mut Value) -> bool {
 
 fn placeholder_not_owned(facts: &Facts<'_>, slice: &mut Value) -> bool {
     let metadata = &facts.service["metadata"];
-    let owners = slice["metadata"]["ownerReferences"].as_array();
-    let owned = owners.into_iter().flatten().any(|owner| owner["uid"] == metadata["uid"]);
-    if !managed(slice, SELECTOR_LOOP) || !empty(&slice["endpoints"]) || !empty(&slice["ports"]) || owned {
+    let placeholder = empty(&slice["endpoints"]) && empty(&slice["ports"]);
+    if !managed(slice, SELECTOR_LOOP) || !placeholder || owned(facts, slice) {
         return false;
     }
     slice["metadata"]["ownerReferences"] = json!([{
@@ -171,6 +181,13 @@ fn seen(slice: &Value) -> Value {
 
 fn goes(facts: &Facts<'_>) -> bool {
     facts.service["metadata"]["deletionTimestamp"].is_string()
+}
+
+/// The name of a recycled slice shows on a create only when another create was taken off the list.
+fn recycled_wrongly(facts: &Facts<'_>, (manager, _): &Part) -> bool {
+    let failed =
+        |line: &&str| line.contains("failed to create EndpointSlice") && line.contains("already exists");
+    manager == MIRRORING_LOOP && facts.failures.iter().any(failed)
 }
 
 fn address_refused(facts: &Facts<'_>, (manager, address_type): &Part) -> bool {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::cluster::Cluster;
+use super::crossing::crossing;
 use super::judge::{Verdict, judge};
 use super::rules::RULES;
 use crate::support::history::{History, Shape};
@@ -76,7 +77,8 @@ async fn play(stage: &RealStage, max: usize, scale: Scale) -> Verdict {
     };
     // Each maximum has histories of its own.
     let first = scale.first + max as u64 * 1000;
-    let histories = (first..first + scale.seeds).map(|seed| draw(seed, &shape)).collect();
+    let mut histories: Vec<History> = (first..first + scale.seeds).map(|seed| draw(seed, &shape)).collect();
+    histories.push(crossing(first + scale.seeds, shape.steps, STEPS));
     let mut cluster = Cluster::populate(stage, max, histories).await;
     let mut sum = Verdict::default();
     for round in 0..=scale.rounds {

@@ -1,0 +1,132 @@
+//! One Service of a frozen state, and the rules that explain what differs of it.
+
+use std::collections::BTreeSet;
+
+use super::numbers::{Key, Numbers, Part, Slices, Verb, Write, key_of, numbers, part, service_of};
+use super::rules::{Facts, How, RULES, changes_nothing, owned};
+
+/// Names of rules.
+pub type Names = BTreeSet<&'static str>;
+
+/// Writes from a dump in which some reasons are not there, and the rules whose reasons these are.
+pub type Variant = (Names, Vec<Write>);
+
+pub struct Case<'a> {
+    key: &'a Key,
+    pub facts: Facts<'a>,
+    slices: Slices,
+    /// Those of `plan`: first from the dump as it is.
+    ours: Vec<Variant>,
+    peer: Vec<Write>,
+}
+
+impl<'a> Case<'a> {
+    pub fn new(
+        key: &'a Key,
+        facts: Facts<'a>,
+        before: &Slices,
+        ours: &[Variant],
+        peer: &[Write],
+    ) -> Case<'a> {
+        let of_key = |writes: &[Write]| -> Vec<Write> {
+            writes.iter().filter(|write| service_of(&write.slice) == *key).cloned().collect()
+        };
+        let slices = before.iter().filter(|(_, slice)| service_of(slice) == *key);
+        Case {
+            key,
+            facts,
+            slices: slices.map(|(key, slice)| (key.clone(), slice.clone())).collect(),
+            ours: ours.iter().map(|(names, writes)| (names.clone(), of_key(writes))).collect(),
+            peer: of_key(peer),
+        }
+    }
+
+    /// Loops and address types; each is planned on its own.
+    pub fn parts(&self) -> BTreeSet<Part> {
+        let writes = self.ours.iter().flat_map(|(_, writes)| writes).chain(&self.peer);
+        writes.map(|write| part(&write.slice)).chain(self.slices.values().map(part)).collect()
+    }
+
+    /// The numbers of either side, as they are.
+    pub fn raw(&self, part: &Part) -> (Numbers, Numbers) {
+        (self.count(&self.ours[0].1, part), self.count(&self.peer, part))
+    }
+
+    /// The fewest rules that explain a part, none if it is equal; `None` if there are none.
+    pub fn explained_by(&self, part: &Part) -> Option<Names> {
+        let (ours, peers) = (self.our_numbers(part), self.peer_numbers(part));
+        let equal = ours.iter().flat_map(|(one, of_ours)| {
+            let same = peers.iter().filter(move |(_, of_peer)| of_ours == of_peer);
+            same.map(move |(other, _)| one.union(other).copied().collect::<Names>())
+        });
+        equal.min_by_key(Names::len).or_else(|| {
+            let fails = |how: &How| matches!(how, How::Fails(fails) if fails(&self.facts, part));
+            RULES.iter().find(|rule| fails(&rule.how)).map(|rule| Names::from([rule.name]))
+        })
+    }
+
+    fn count(&self, writes: &[Write], part: &Part) -> Numbers {
+        numbers(&self.slices, writes).remove(self.key).unwrap_or_default().only(part)
+    }
+
+    fn our_numbers(&self, part: &Part) -> Vec<(Names, Numbers)> {
+        let together = RULES.iter().find(|rule| matches!(rule.how, How::Together));
+        let mut all = Vec::new();
+        for (names, writes) in &self.ours {
+            let numbers = self.count(writes, part);
+            all.push((names.clone(), numbers.clone()));
+            if let Some(rule) = together {
+                let numbers = numbers.together(writes, part, |slice| owned(&self.facts, slice));
+                all.push((with(names, rule.name), numbers));
+            }
+        }
+        all
+    }
+
+    fn peer_numbers(&self, part: &Part) -> Vec<(Names, Numbers)> {
+        let mut all = Vec::new();
+        for (names, writes) in self.peer_writes() {
+            let numbers = self.count(&writes, part);
+            for rule in &RULES {
+                if let How::NoPlaceholder(applies) = rule.how
+                    && applies(&self.facts)
+                {
+                    let less = numbers.without_placeholder().into_iter();
+                    all.extend(less.map(|numbers| (with(&names, rule.name), numbers)));
+                }
+            }
+            all.push((names, numbers));
+        }
+        all
+    }
+
+    /// The peer's writes, and those without the ones that a rule says are none.
+    fn peer_writes(&self) -> Vec<Variant> {
+        let mut standing = self.slices.clone();
+        let (mut kept, mut names) = (Vec::new(), Names::new());
+        for write in &self.peer {
+            let key = key_of(&write.slice);
+            let rule = standing.get(&key).and_then(|before| {
+                let none = |how: &How| matches!(how, How::Nothing(none) if none(&self.facts, before));
+                RULES.iter().find(|rule| none(&rule.how) && changes_nothing(before, write))
+            });
+            match rule {
+                Some(rule) => drop(names.insert(rule.name)),
+                None => kept.push(write.clone()),
+            }
+            match write.verb {
+                Verb::Delete => standing.remove(&key),
+                _ => standing.insert(key, write.slice.clone()),
+            };
+        }
+        let mut all = vec![(Names::new(), self.peer.clone())];
+        if !names.is_empty() {
+            all.push((names, kept));
+        }
+        all
+    }
+}
+
+fn with(names: &Names, name: &'static str) -> Names {
+    names.iter().copied().chain([name]).collect()
+}
