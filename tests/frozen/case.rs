@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::numbers::{Key, Numbers, Part, Slices, Verb, Write, key_of, numbers, part, service_of};
-use super::rules::{Facts, How, RULES, changes_nothing, owned};
+use super::rules::{Facts, How, RULES, Side, owned};
 
 /// Names of rules.
 pub type Names = BTreeSet<&'static str>;
@@ -72,20 +72,22 @@ impl<'a> Case<'a> {
     fn our_numbers(&self, part: &Part) -> Vec<(Names, Numbers)> {
         let together = RULES.iter().find(|rule| matches!(rule.how, How::Together));
         let mut all = Vec::new();
-        for (names, writes) in &self.ours {
-            let numbers = self.count(writes, part);
-            all.push((names.clone(), numbers.clone()));
+        for (names, writes) in self.ours.iter().flat_map(|ours| self.with_and_without_none(ours, Side::Ours))
+        {
+            let numbers = self.count(&writes, part);
             if let Some(rule) = together {
-                let numbers = numbers.together(writes, part, |slice| owned(&self.facts, slice));
-                all.push((with(names, rule.name), numbers));
+                let numbers = numbers.clone().together(&writes, part, |slice| owned(&self.facts, slice));
+                all.push((with(&names, rule.name), numbers));
             }
+            all.push((names, numbers));
         }
         all
     }
 
     fn peer_numbers(&self, part: &Part) -> Vec<(Names, Numbers)> {
         let mut all = Vec::new();
-        for (names, writes) in self.peer_writes() {
+        let peer = (Names::new(), self.peer.clone());
+        for (names, writes) in self.with_and_without_none(&peer, Side::Peer) {
             let numbers = self.count(&writes, part);
             for rule in &RULES {
                 if let How::NoPlaceholder(applies) = rule.how
@@ -100,18 +102,22 @@ impl<'a> Case<'a> {
         all
     }
 
-    /// The peer's writes, and those without the ones that a rule says are none.
-    fn peer_writes(&self) -> Vec<Variant> {
+    /// The writes of one side, and those without the ones that a rule says are none.
+    fn with_and_without_none(&self, (names, writes): &Variant, side: Side) -> Vec<Variant> {
         let mut standing = self.slices.clone();
-        let (mut kept, mut names) = (Vec::new(), Names::new());
-        for write in &self.peer {
+        let (mut kept, mut used) = (Vec::new(), names.clone());
+        for write in writes {
             let key = key_of(&write.slice);
             let rule = standing.get(&key).and_then(|before| {
-                let none = |how: &How| matches!(how, How::Nothing(none) if none(&self.facts, before));
-                RULES.iter().find(|rule| none(&rule.how) && changes_nothing(before, write))
+                RULES.iter().find(|rule| match rule.how {
+                    How::Nothing(of, none) => {
+                        (of == side || of == Side::Both) && none(&self.facts, before, write)
+                    }
+                    _ => false,
+                })
             });
             match rule {
-                Some(rule) => drop(names.insert(rule.name)),
+                Some(rule) => drop(used.insert(rule.name)),
                 None => kept.push(write.clone()),
             }
             match write.verb {
@@ -119,9 +125,9 @@ impl<'a> Case<'a> {
                 _ => standing.insert(key, write.slice.clone()),
             };
         }
-        let mut all = vec![(Names::new(), self.peer.clone())];
-        if !names.is_empty() {
-            all.push((names, kept));
+        let mut all = vec![(names.clone(), writes.clone())];
+        if kept.len() < writes.len() {
+            all.push((used, kept));
         }
         all
     }

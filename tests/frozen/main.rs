@@ -7,6 +7,7 @@
 mod support;
 
 mod case;
+mod checks;
 mod cluster;
 mod crossing;
 mod judge;

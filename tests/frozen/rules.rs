@@ -23,14 +23,22 @@ pub enum How {
     /// The slice without that reason: `plan` says the peer's numbers when it stands like this in the
     /// dump. False: there is no such reason in this slice.
     Without(fn(&Facts<'_>, &mut Value) -> bool),
-    /// The peer's update is none: it leaves the slice (the first one) as it was. It is not counted.
-    Nothing(fn(&Facts<'_>, &Value) -> bool),
+    /// An update of this side leaves the slice (as it was before) as it was in all that counts. It is not
+    /// counted.
+    Nothing(Side, fn(&Facts<'_>, &Value, &Write) -> bool),
     /// Our extra write is taken together with the one that it goes with.
     Together,
     /// A placeholder that the peer keeps or makes is gone.
     NoPlaceholder(fn(&Facts<'_>) -> bool),
     /// The peer has no numbers here.
     Fails(fn(&Facts<'_>, &Part) -> bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Ours,
+    Peer,
+    Both,
 }
 
 pub struct Rule {
@@ -40,7 +48,7 @@ pub struct Rule {
 }
 
 /// All rules, in the order of the table.
-pub const RULES: [Rule; 10] = [
+pub const RULES: [Rule; 11] = [
     Rule {
         name: "extra write",
         reason: "a slice cannot be written or recycled first without an address in no slice: one write more",
@@ -64,12 +72,17 @@ pub const RULES: [Rule; 10] = [
     Rule {
         name: "placeholder written again",
         reason: "only what changed is written; upstream recycles a right placeholder into a placeholder when another slice goes",
-        how: How::Nothing(placeholder_again),
+        how: How::Nothing(Side::Peer, placeholder_again),
     },
     Rule {
         name: "mirrored slice written again",
         reason: "our two labels on Endpoints do not count; upstream takes them for a change at every sync",
-        how: How::Nothing(mirrored_again),
+        how: How::Nothing(Side::Peer, mirrored_again),
+    },
+    Rule {
+        name: "hints of mode Auto",
+        reason: "an update of hints alone is not counted in mode Auto; upstream draws which endpoints' hints move, from another draw at each sync",
+        how: How::Nothing(Side::Both, hints_of_auto),
     },
     Rule {
         name: "placeholder of a Service that goes",
@@ -144,15 +157,33 @@ fn mirrored_hint(_: &Facts<'_>, slice: &mut Value) -> bool {
     hints.count() > 0
 }
 
-fn placeholder_again(_: &Facts<'_>, before: &Value) -> bool {
-    managed(before, SELECTOR_LOOP) && empty(&before["endpoints"]) && empty(&before["ports"])
+fn placeholder_again(_: &Facts<'_>, before: &Value, write: &Write) -> bool {
+    let placeholder = empty(&before["endpoints"]) && empty(&before["ports"]);
+    managed(before, SELECTOR_LOOP) && placeholder && changes_nothing(before, write)
 }
 
-fn mirrored_again(facts: &Facts<'_>, before: &Value) -> bool {
+fn mirrored_again(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
     let labels = facts.endpoints.map(|endpoints| &endpoints["metadata"]["labels"]);
     let reserved =
         labels.is_some_and(|labels| labels[SERVICE_NAME].is_string() || labels[MANAGED_BY].is_string());
-    managed(before, MIRRORING_LOOP) && reserved
+    managed(before, MIRRORING_LOOP) && reserved && changes_nothing(before, write)
+}
+
+fn hints_of_auto(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
+    let annotations = &facts.service["metadata"]["annotations"];
+    let mode = ["topology-aware-hints", "topology-mode"]
+        .map(|name| &annotations[format!("service.kubernetes.io/{name}")])
+        .into_iter()
+        .find(|mode| mode.is_string());
+    let auto = mode.is_some_and(|mode| mode == "Auto" || mode == "auto");
+    let without = |slice: &Value| {
+        let mut slice = slice.clone();
+        let endpoints = slice["endpoints"].as_array_mut().into_iter().flatten();
+        endpoints.filter_map(Value::as_object_mut).for_each(|endpoint| drop(endpoint.remove("hints")));
+        slice
+    };
+    let write = Write { verb: write.verb, slice: without(&write.slice) };
+    auto && managed(before, SELECTOR_LOOP) && changes_nothing(&without(before), &write)
 }
 
 /// Whether an update changes nothing that a consumer could see.

@@ -79,6 +79,8 @@ async fn play(stage: &RealStage, max: usize, scale: Scale) -> Verdict {
     let first = scale.first + max as u64 * 1000;
     let mut histories: Vec<History> = (first..first + scale.seeds).map(|seed| draw(seed, &shape)).collect();
     histories.push(crossing(first + scale.seeds, shape.steps, STEPS));
+    // One at most: the hints of mode Auto depend on all Nodes of the cluster.
+    histories.push(draw(first + scale.seeds + 1, &Shape { auto_every: 1, services: 12, ..shape }));
     let mut cluster = Cluster::populate(stage, max, histories).await;
     let mut sum = Verdict::default();
     for round in 0..=scale.rounds {
