@@ -15,19 +15,23 @@ pub struct Case<'a> {
     key: &'a Key,
     pub facts: Facts<'a>,
     slices: Slices,
-    /// Those of `plan`: first from the dump as it is.
+    /// As in [`Plans`].
     ours: Vec<Variant>,
+    /// Those if neither the Service nor its Endpoints went.
+    alive: Vec<Write>,
     peer: Vec<Write>,
 }
 
+/// What `plan` says of the dump, and of what it would be without some reasons.
+pub struct Plans {
+    /// First that of the dump as it is; the small sets of rules before larger ones of the same.
+    pub variants: Vec<Variant>,
+    /// If nothing had a deletionTimestamp.
+    pub alive: Vec<Write>,
+}
+
 impl<'a> Case<'a> {
-    pub fn new(
-        key: &'a Key,
-        facts: Facts<'a>,
-        before: &Slices,
-        ours: &[Variant],
-        peer: &[Write],
-    ) -> Case<'a> {
+    pub fn new(key: &'a Key, facts: Facts<'a>, before: &Slices, plans: &Plans, peer: &[Write]) -> Case<'a> {
         let of_key = |writes: &[Write]| -> Vec<Write> {
             writes.iter().filter(|write| service_of(&write.slice) == *key).cloned().collect()
         };
@@ -36,7 +40,8 @@ impl<'a> Case<'a> {
             key,
             facts,
             slices: slices.map(|(key, slice)| (key.clone(), slice.clone())).collect(),
-            ours: ours.iter().map(|(names, writes)| (names.clone(), of_key(writes))).collect(),
+            ours: plans.variants.iter().map(|(names, writes)| (names.clone(), of_key(writes))).collect(),
+            alive: of_key(&plans.alive),
             peer: of_key(peer),
         }
     }
@@ -60,9 +65,21 @@ impl<'a> Case<'a> {
             same.map(move |(other, _)| one.union(other).copied().collect::<Names>())
         });
         equal.min_by_key(Names::len).or_else(|| {
-            let fails = |how: &How| matches!(how, How::Fails(fails) if fails(&self.facts, part));
-            RULES.iter().find(|rule| fails(&rule.how)).map(|rule| Names::from([rule.name]))
+            let explains = |how: &How| match how {
+                How::Drawn(drawn) => drawn(&self.facts, part) && self.some_of_all(part),
+                How::Fails(fails) => fails(&self.facts, part),
+                _ => false,
+            };
+            RULES.iter().find(|rule| explains(&rule.how)).map(|rule| Names::from([rule.name]))
         })
+    }
+
+    /// Whether both write equally much, and leave equally many of the slices that there would be if nothing
+    /// went.
+    fn some_of_all(&self, part: &Part) -> bool {
+        let (ours, peer) = self.raw(part);
+        let all = self.count(&self.alive, part);
+        ours.writes == peer.writes && ours.slices() == peer.slices() && ours.among(&all) && peer.among(&all)
     }
 
     fn count(&self, writes: &[Write], part: &Part) -> Numbers {

@@ -97,6 +97,18 @@ fn only_a_placeholder_can_be_gone() {
 }
 
 #[test]
+fn slices_are_among_others_only_if_each_of_them_is_there() {
+    let [one, two, more] = [&["1"][..], &["1", "2"], &["1", "2", "3"]];
+    let all =
+        of_web(&[slice("a", 80, one), slice("b", 80, two), slice("c", 80, two), slice("d", 81, more)], &[]);
+    let some = |slices: &[Value]| of_web(slices, &[]).among(&all);
+    assert!(some(&[slice("x", 80, two), slice("y", 80, two), slice("z", 81, more)]));
+    assert!(!some(&[slice("x", 80, one), slice("y", 80, one)]));
+    assert!(!some(&[slice("x", 81, two)]));
+    assert!(!some(&[slice("x", 82, one)]));
+}
+
+#[test]
 fn an_update_changes_nothing_when_only_its_order_its_version_and_its_trigger_time_are_new() {
     let before = slice("a", 80, &["1", "2"]);
     let mut after = slice("a", 80, &["2", "1"]);

@@ -1,12 +1,17 @@
-//! A history that no seed draws often: endpoints of one port name that change places between the groups
-//! of a Service, all at once. Neither slice can be written first without an address in no slice, so
-//! that one write more is needed than upstream makes.
+//! A history of what no seed draws often.
+//!
+//! - Endpoints of one port name change places between the groups of a Service, all at once. Neither slice
+//!   can be written first without an address in no slice, so that one write more is needed than
+//!   upstream makes.
+//! - A Service without Pods gets a slice of another one beside its placeholder.
 
-use crate::support::history::{Change, History, Kind, Operation, Step};
+use crate::support::history::{Change, History, Kind, Operation, Step, Tampering};
 use crate::support::pods::{node, pod, service};
 
 /// Its slices are written twice, and made anew.
 const SERVICES: [&str; 2] = ["written-twice", "made-anew"];
+const EMPTIED: &str = "emptied";
+const BESIDE: &str = "beside";
 const NODE: &str = "node-0";
 /// Pods in each of the two groups.
 const EACH: u8 = 3;
@@ -20,9 +25,23 @@ pub fn crossing(seed: u64, steps: usize, every: usize) -> History {
         draw.push(Operation::Create(Kind::Service, service(name, name).port("http", 80, "web").0));
         draw.pods(name, false);
     }
+    for name in [EMPTIED, BESIDE] {
+        draw.push(Operation::Create(Kind::Service, service(name, name).port("http", 80, "80").0));
+    }
+    draw.push(Operation::Create(Kind::Pod, pod(EMPTIED, EMPTIED, "10.196.2.1").on(NODE).0));
     let start = draw.take();
     let steps = (1..=steps)
         .map(|number| {
+            match number % every {
+                // The peer sees this happen, so that the placeholder is a slice that it recycled.
+                1 => draw.push(Operation::Delete(Kind::Pod, EMPTIED.to_string())),
+                2 => draw.push(Operation::Tamper {
+                    service: BESIDE.to_string(),
+                    nth: 0,
+                    how: Tampering::ServiceName(EMPTIED.to_string()),
+                }),
+                _ => {}
+            }
             if number % every == 0 {
                 SERVICES.iter().for_each(|name| draw.cross(name, number / every % 2 == 1));
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::case::{Case, Names, Variant};
+use super::case::{Case, Names, Plans};
 use super::cluster::Frozen;
 use super::numbers::{Key, Numbers, Part, Slices, Write, difference, key_of, numbers, service_of, slices};
 use super::plan::plan;
@@ -74,9 +74,9 @@ impl Judge<'_> {
                 differ.push(key);
             }
         }
-        let variants = self.variants(&differ);
+        let plans = self.plans(&differ);
         for key in differ {
-            match self.explain(&key, &variants) {
+            match self.explain(&key, &plans) {
                 Ok(rules) => {
                     verdict.explained += 1;
                     rules.into_iter().for_each(|rule| *verdict.fired.entry(rule).or_default() += 1);
@@ -105,22 +105,21 @@ impl Judge<'_> {
         }
     }
 
-    /// What `plan` says when the reasons of some rules are not in the slices of these Services, for each
-    /// set of such rules, the small sets first.
-    fn variants(&self, keys: &[Key]) -> Vec<Variant> {
+    /// What `plan` says of these Services, as they are and without the reasons of rules.
+    fn plans(&self, keys: &[Key]) -> Plans {
         let facts: BTreeMap<&Key, Facts<'_>> = keys.iter().map(|key| (key, self.facts(key))).collect();
         let namespaces: BTreeSet<&str> = keys.iter().map(|key| key.0.as_str()).collect();
         let concerned = |item: &&Value| {
             item["metadata"]["namespace"].as_str().is_none_or(|name| namespaces.contains(name))
         };
-        let items: Vec<&Value> = self.frozen.items.iter().filter(concerned).collect();
+        let items: Vec<Value> = self.frozen.items.iter().filter(concerned).cloned().collect();
         let rules: Vec<&Rule> = RULES.iter().filter(|rule| matches!(rule.how, How::Without(_))).collect();
         let mut variants = vec![(Names::new(), self.ours.clone())];
         for set in 1..1_usize << rules.len() {
-            let chosen: Vec<&Rule> =
-                (0..rules.len()).filter(|at| set >> at & 1 == 1).map(|at| rules[at]).collect();
+            let chosen = (0..rules.len()).filter(|at| set >> at & 1 == 1).map(|at| rules[at]);
+            let chosen: Vec<&Rule> = chosen.collect();
             let mut used = Names::new();
-            let mut items: Vec<Value> = items.iter().map(|item| (*item).clone()).collect();
+            let mut items = items.clone();
             for item in items.iter_mut().filter(|item| item["kind"] == "EndpointSlice") {
                 let Some(facts) = facts.get(&service_of(item)) else { continue };
                 for rule in &chosen {
@@ -133,12 +132,21 @@ impl Judge<'_> {
                 variants.push((used, plan(&items, self.frozen.max)));
             }
         }
-        variants
+        Plans { variants, alive: self.alive(items) }
+    }
+
+    fn alive(&self, mut items: Vec<Value>) -> Vec<Write> {
+        let mut went = false;
+        for item in items.iter_mut().filter(|item| item["kind"] == "Service" || item["kind"] == "Endpoints") {
+            let metadata = item["metadata"].as_object_mut().expect("metadata");
+            went |= metadata.remove("deletionTimestamp").is_some();
+        }
+        if went { plan(&items, self.frozen.max) } else { self.ours.clone() }
     }
 
     /// The rules that explain all that differs of a Service, or what differs.
-    fn explain(&self, key: &Key, variants: &[Variant]) -> Result<Names, String> {
-        let case = Case::new(key, self.facts(key), &self.before, variants, &self.frozen.peer);
+    fn explain(&self, key: &Key, plans: &Plans) -> Result<Names, String> {
+        let case = Case::new(key, self.facts(key), &self.before, plans, &self.frozen.peer);
         let mut names = Names::new();
         for part in case.parts() {
             match case.explained_by(&part) {

@@ -123,6 +123,22 @@ impl Numbers {
         }
     }
 
+    /// Whether all slices that stand then are among those of `other`.
+    pub fn among(&self, other: &Numbers) -> bool {
+        self.sizes.iter().all(|(group, sizes)| {
+            let mut left = other.sizes.get(group).cloned().unwrap_or_default();
+            sizes.iter().all(|size| {
+                let at = left.iter().position(|other| other == size);
+                at.map(|at| left.remove(at)).is_some()
+            })
+        })
+    }
+
+    /// How many slices stand then.
+    pub fn slices(&self) -> usize {
+        self.sizes.values().map(Vec::len).sum()
+    }
+
     /// Those of one part with each extra write taken together with the one that it goes with: the two
     /// updates of one slice; a create and the delete of a slice that could have been recycled into it.
     pub fn together(mut self, writes: &[Write], part: &Part, recyclable: impl Fn(&Value) -> bool) -> Numbers {

@@ -30,6 +30,9 @@ pub enum How {
     Together,
     /// A placeholder that the peer keeps or makes is gone.
     NoPlaceholder(fn(&Facts<'_>) -> bool),
+    /// The writes are equally many, and the slices that stand then are on either side some of those that
+    /// there would be if it did not go.
+    Drawn(fn(&Facts<'_>, &Part) -> bool),
     /// The peer has no numbers here.
     Fails(fn(&Facts<'_>, &Part) -> bool),
 }
@@ -48,7 +51,7 @@ pub struct Rule {
 }
 
 /// All rules, in the order of the table.
-pub const RULES: [Rule; 11] = [
+pub const RULES: [Rule; 12] = [
     Rule {
         name: "extra write",
         reason: "a slice cannot be written or recycled first without an address in no slice: one write more",
@@ -88,6 +91,11 @@ pub const RULES: [Rule; 11] = [
         name: "placeholder of a Service that goes",
         reason: "a Service with a deletionTimestamp needs no placeholder; upstream keeps one, or recycles a slice into one",
         how: How::NoPlaceholder(goes),
+    },
+    Rule {
+        name: "recycling for one that goes",
+        reason: "with a deletionTimestamp there are no creates; which new slices take over those that would go is drawn upstream",
+        how: How::Drawn(no_creates),
     },
     Rule {
         name: "recycling of mirrored slices",
@@ -212,6 +220,11 @@ fn seen(slice: &Value) -> Value {
 
 fn goes(facts: &Facts<'_>) -> bool {
     facts.service["metadata"]["deletionTimestamp"].is_string()
+}
+
+fn no_creates(facts: &Facts<'_>, (manager, _): &Part) -> bool {
+    let source = if manager == MIRRORING_LOOP { facts.endpoints } else { Some(facts.service) };
+    source.is_some_and(|source| source["metadata"]["deletionTimestamp"].is_string())
 }
 
 /// The name of a recycled slice shows on a create only when another create was taken off the list.

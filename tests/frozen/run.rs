@@ -113,7 +113,7 @@ async fn play(stage: &RealStage, max: usize, scale: Scale) -> Verdict {
 /// the peer fails to write the whole family of every Service that selects it, the large ones first.
 fn draw(seed: u64, shape: &Shape) -> History {
     let history = History::draw(seed, shape);
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         return history;
     }
     let text = serde_json::to_string(&history).expect("a history as text");
