@@ -67,7 +67,7 @@ impl<'a> Case<'a> {
         equal.min_by_key(Names::len).or_else(|| {
             let explains = |how: &How| match how {
                 How::Drawn(drawn) => drawn(&self.facts, part) && self.some_of_all(part),
-                How::Fails(fails) => fails(&self.facts, part),
+                How::LeftOut(left_out) => left_out(&self.facts, part),
                 _ => false,
             };
             RULES.iter().find(|rule| explains(&rule.how)).map(|rule| Names::from([rule.name]))

@@ -20,6 +20,8 @@ pub struct Verdict {
     pub with_writes: usize,
     /// Those whose numbers are equal.
     pub equal: usize,
+    /// The equal ones for which something is written.
+    pub equal_with_writes: usize,
     /// Those of which rules explain all that differs.
     pub explained: usize,
     /// In how many of them each rule had a part.
@@ -34,6 +36,7 @@ impl Verdict {
         self.states += other.states;
         self.with_writes += other.with_writes;
         self.equal += other.equal;
+        self.equal_with_writes += other.equal_with_writes;
         self.explained += other.explained;
         self.control += other.control;
         self.unexplained.extend(other.unexplained);
@@ -66,10 +69,12 @@ impl Judge<'_> {
         for key in self.keys() {
             let (one, two) = (ours.get(&key).unwrap_or(&none), peer.get(&key).unwrap_or(&none));
             verdict.states += 1;
-            verdict.with_writes += usize::from(one.written() + two.written() > 0);
+            let writes = usize::from(one.written() + two.written() > 0);
+            verdict.with_writes += writes;
             verdict.control += usize::from(other.get(&key).unwrap_or(&none) != two);
             if one == two {
                 verdict.equal += 1;
+                verdict.equal_with_writes += writes;
             } else {
                 differ.push(key);
             }

@@ -1,6 +1,5 @@
 //! Asking `plan -f` for its writes.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -13,11 +12,6 @@ pub fn plan(items: &[Value], max: usize) -> Vec<Write> {
     let file = scratch().join(format!("plan-{max}.json"));
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     std::fs::write(&file, list.to_string()).expect("write the dump");
-    of_file(&file, max)
-}
-
-/// The same for a file.
-pub fn of_file(file: &Path, max: usize) -> Vec<Write> {
     let output = Command::new(env!("CARGO_BIN_EXE_endpointslice-controller"))
         .args(["plan", "--output", "json", &format!("--max-endpoints-per-slice={max}"), "-f"])
         .arg(file)

@@ -1,7 +1,7 @@
 //! Numbers that differ because ours are meant to: one rule for each reason, as narrow as it can be
 //! said. A rule never sets a number aside because it differs: it says what the number would be without
-//! its reason, and then both must be equal. Only where the peer fails for ever, and so has no
-//! numbers, the part in question is left out, and the peer's own log must say so.
+//! its reason, and then both must be equal. Only where the peer fails, and its own log says so, or
+//! where it has other groups, the part in question is left out.
 
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ pub enum How {
     /// The writes are equally many, and the slices that stand then are on either side some of those that
     /// there would be if it did not go.
     Drawn(fn(&Facts<'_>, &Part) -> bool),
-    /// The peer has no numbers here.
-    Fails(fn(&Facts<'_>, &Part) -> bool),
+    /// The peer fails for ever, or has other groups: there is nothing to compare.
+    LeftOut(fn(&Facts<'_>, &Part) -> bool),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct Rule {
 }
 
 /// All rules, in the order of the table.
-pub const RULES: [Rule; 12] = [
+pub const RULES: [Rule; 13] = [
     Rule {
         name: "extra write",
         reason: "a slice cannot be written or recycled first without an address in no slice: one write more",
@@ -100,17 +100,22 @@ pub const RULES: [Rule; 12] = [
     Rule {
         name: "recycling of mirrored slices",
         reason: "slices are recycled within their address type; upstream takes creates of the other one off its list, and its create fails",
-        how: How::Fails(recycled_wrongly),
+        how: How::LeftOut(recycled_wrongly),
     },
     Rule {
         name: "address refused",
         reason: "an address that the API server refuses costs only itself; upstream fails with that family for ever",
-        how: How::Fails(address_refused),
+        how: How::LeftOut(address_refused),
     },
     Rule {
-        name: "ports of Endpoints",
-        reason: "ports are compared by value, and two of one name stay apart; upstream compares appProtocol by pointer, and fails for ever with two of one name",
-        how: How::Fails(ports_of_endpoints),
+        name: "ports of one name",
+        reason: "ports of one name stay in separate slices; upstream joins them, and the API server refuses that slice for ever",
+        how: How::LeftOut(one_name),
+    },
+    Rule {
+        name: "ports by value",
+        reason: "equal ports of two subsets are one port; upstream tells them apart when they have an appProtocol, and so has other groups",
+        how: How::LeftOut(equal_ports),
     },
 ];
 
@@ -244,19 +249,16 @@ fn address_refused(facts: &Facts<'_>, (manager, address_type): &Part) -> bool {
     manager == SELECTOR_LOOP && values.any(of_type)
 }
 
-fn ports_of_endpoints(facts: &Facts<'_>, (manager, _): &Part) -> bool {
-    let failed = facts.failures.iter().any(|line| line.contains(".name: Duplicate value"));
-    manager == MIRRORING_LOOP && (failed || equal_with_protocol(facts))
+fn one_name(facts: &Facts<'_>, (manager, _): &Part) -> bool {
+    manager == MIRRORING_LOOP && facts.failures.iter().any(|line| line.contains(".name: Duplicate value"))
 }
 
-/// Whether two subsets have an equal port that says its appProtocol.
-fn equal_with_protocol(facts: &Facts<'_>) -> bool {
-    let subsets = facts.endpoints.and_then(|endpoints| endpoints["subsets"].as_array());
-    let all: Vec<Vec<&Value>> = subsets
-        .into_iter()
-        .flatten()
-        .map(|subset| subset["ports"].as_array().into_iter().flatten().collect())
-        .collect();
-    let with = |at: usize| all[at].iter().filter(|port| port["appProtocol"].is_string());
-    (0..all.len()).any(|one| with(one).any(|port| all[one + 1..].iter().any(|ports| ports.contains(port))))
+/// Whether two subsets have an equal port with an appProtocol.
+fn equal_ports(facts: &Facts<'_>, (manager, _): &Part) -> bool {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let subsets = facts.endpoints.map(|endpoints| list(&endpoints["subsets"])).unwrap_or_default();
+    let all: Vec<Vec<Value>> = subsets.iter().map(|subset| list(&subset["ports"])).collect();
+    let twice = |at: usize, port: &Value| all[at + 1..].iter().any(|ports| ports.contains(port));
+    let mut ports = all.iter().enumerate().flat_map(|(at, ports)| ports.iter().map(move |port| (at, port)));
+    manager == MIRRORING_LOOP && ports.any(|(at, port)| port["appProtocol"].is_string() && twice(at, port))
 }

@@ -132,6 +132,7 @@ fn print_table(verdicts: &[(usize, Verdict)]) {
     line("frozen states (Services)", &|verdict| verdict.states);
     line("  for which something is written", &|verdict| verdict.with_writes);
     line("equal", &|verdict| verdict.equal);
+    line("  of those with writes", &|verdict| verdict.equal_with_writes);
     line("explained", &|verdict| verdict.explained);
     for rule in &RULES {
         line(&format!("  {}", rule.name), &|verdict| verdict.fired.get(rule.name).copied().unwrap_or(0));
