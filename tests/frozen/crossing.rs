@@ -4,14 +4,18 @@
 //!   can be written first without an address in no slice, so that one write more is needed than
 //!   upstream makes.
 //! - A Service without Pods gets a slice of another one beside its placeholder.
+//! - Endpoints have two ports of one name for the same address.
+
+use serde_json::json;
 
 use crate::support::history::{Change, History, Kind, Operation, Step, Tampering};
-use crate::support::pods::{node, pod, service};
+use crate::support::pods::{endpoints, node, pod, service, service_without_selector};
 
 /// Its slices are written twice, and made anew.
 const SERVICES: [&str; 2] = ["written-twice", "made-anew"];
 const EMPTIED: &str = "emptied";
 const BESIDE: &str = "beside";
+const ONE_NAME: &str = "one-name";
 const NODE: &str = "node-0";
 /// Pods in each of the two groups.
 const EACH: u8 = 3;
@@ -29,6 +33,12 @@ pub fn crossing(seed: u64, steps: usize, every: usize) -> History {
         draw.push(Operation::Create(Kind::Service, service(name, name).port("http", 80, "80").0));
     }
     draw.push(Operation::Create(Kind::Pod, pod(EMPTIED, EMPTIED, "10.196.2.1").on(NODE).0));
+    let with =
+        |port: u16| json!({"addresses": [{"ip": "10.196.3.1"}], "ports": [{"name": "http", "port": port}]});
+    let subsets = json!([with(80), with(8080)]);
+    let one_name = service_without_selector(ONE_NAME).port("http", 80, "80");
+    draw.push(Operation::Create(Kind::Service, one_name.0));
+    draw.push(Operation::Create(Kind::Endpoints, endpoints(ONE_NAME, subsets).0));
     let start = draw.take();
     let steps = (1..=steps)
         .map(|number| {
