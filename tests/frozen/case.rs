@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::numbers::{Key, Numbers, Part, Slices, Verb, Write, key_of, numbers, part, service_of};
-use super::rules::{Facts, How, RULES, Side, owned};
+use super::rules::{Facts, How, RULES, Side, recyclable};
 
 /// Names of rules.
 pub type Names = BTreeSet<&'static str>;
@@ -93,7 +93,7 @@ impl<'a> Case<'a> {
         {
             let numbers = self.count(&writes, part);
             if let Some(rule) = together {
-                let numbers = numbers.clone().together(&writes, part, |slice| owned(&self.facts, slice));
+                let numbers = numbers.clone().together(&writes, part, |slice| recyclable(&self.facts, slice));
                 all.push((with(&names, rule.name), numbers));
             }
             all.push((names, numbers));

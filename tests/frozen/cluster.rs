@@ -15,7 +15,7 @@ use crate::support::pods::{endpoints, service, service_without_selector};
 use crate::support::process::scratch;
 use crate::support::real::RealStage;
 use crate::support::world::SERVICE_NAME;
-use crate::support::{Peer, Stage, World, eventually, quiet_cluster};
+use crate::support::{Api, Peer, Stage, World, eventually, quiet_cluster};
 
 const SLICES: &str = "/apis/discovery.k8s.io/v1/endpointslices";
 /// Histories that are played at the same time.
@@ -168,37 +168,22 @@ struct Follower {
 struct Seen {
     writes: Vec<Write>,
     last: Instant,
-    ended: bool,
+    /// Why it follows no more.
+    ended: Option<String>,
 }
 
 impl Follower {
     async fn start(stage: &RealStage) -> Follower {
         let api = stage.api().clone();
         let (_, version) = api.list_at(SLICES).await.expect("list slices");
-        let mut events = api.watch(SLICES, &version, "").await.expect("watch slices");
-        let seen = Arc::new(Mutex::new(Seen { writes: Vec::new(), last: Instant::now(), ended: false }));
-        let shared = seen.clone();
-        let task = tokio::spawn(async move {
-            while let Some(Ok(event)) = events.next().await {
-                let verb = match event.kind.as_str() {
-                    "ADDED" => Verb::Create,
-                    "MODIFIED" => Verb::Update,
-                    "DELETED" => Verb::Delete,
-                    "BOOKMARK" => continue,
-                    _ => break,
-                };
-                let mut seen = lock(&shared);
-                seen.writes.push(Write { verb, slice: event.object });
-                seen.last = Instant::now();
-            }
-            lock(&shared).ended = true;
-        });
+        let seen = Arc::new(Mutex::new(Seen { writes: Vec::new(), last: Instant::now(), ended: None }));
+        let task = tokio::spawn(follow(api, version, seen.clone()));
         Follower { seen, task }
     }
 
     fn writes(&self) -> Vec<Write> {
         let seen = lock(&self.seen);
-        assert!(!seen.ended, "the watch of slices ended");
+        assert!(seen.ended.is_none(), "the watch of slices ended: {:?}", seen.ended);
         seen.writes.clone()
     }
 
@@ -210,6 +195,39 @@ impl Follower {
             if since >= QUIET { Ok(()) } else { Err(format!("written {since:?} ago")) }
         })
         .await;
+    }
+}
+
+/// Follows from a version on. An API server closes a watch whose client is slow, as on a busy machine it is;
+/// it goes on from where it ended, so that no event is missed.
+async fn follow(api: Api, mut version: String, seen: Arc<Mutex<Seen>>) {
+    loop {
+        let mut events = match api.watch(SLICES, &version, "").await {
+            Ok(events) => events,
+            Err(refusal) => {
+                lock(&seen).ended = Some(refusal.to_string());
+                return;
+            }
+        };
+        while let Some(Ok(event)) = events.next().await {
+            let verb = match event.kind.as_str() {
+                "ADDED" => Some(Verb::Create),
+                "MODIFIED" => Some(Verb::Update),
+                "DELETED" => Some(Verb::Delete),
+                "BOOKMARK" => None,
+                _ => {
+                    lock(&seen).ended = Some(event.object.to_string());
+                    return;
+                }
+            };
+            let at = &event.object["metadata"]["resourceVersion"];
+            version = at.as_str().expect("an event with a version").to_string();
+            if let Some(verb) = verb {
+                let mut seen = lock(&seen);
+                seen.writes.push(Write { verb, slice: event.object });
+                seen.last = Instant::now();
+            }
+        }
     }
 }
 

@@ -119,8 +119,13 @@ pub const RULES: [Rule; 13] = [
     },
 ];
 
+/// Whether a slice that goes could take over another content instead.
+pub fn recyclable(facts: &Facts<'_>, slice: &Value) -> bool {
+    managed(slice, MIRRORING_LOOP) || owned(facts, slice)
+}
+
 /// Whether the Service owns the slice.
-pub fn owned(facts: &Facts<'_>, slice: &Value) -> bool {
+fn owned(facts: &Facts<'_>, slice: &Value) -> bool {
     let owners = slice["metadata"]["ownerReferences"].as_array();
     owners.into_iter().flatten().any(|owner| owner["uid"] == facts.service["metadata"]["uid"])
 }
