@@ -50,6 +50,13 @@ pub struct Rule {
     pub how: How,
 }
 
+impl Rule {
+    /// Whether it rests on what upstream draws, which may come out like ours.
+    pub fn by_chance(&self) -> bool {
+        matches!(self.how, How::Drawn(_) | How::Nothing(Side::Both, _))
+    }
+}
+
 /// All rules, in the order of the table.
 pub const RULES: [Rule; 13] = [
     Rule {
