@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::numbers::{Key, Numbers, Part, Slices, Verb, Write, difference, key_of, numbers};
-use super::rules::changes_nothing;
+use super::rules::{Facts, changes_nothing, hints_of_auto};
+use crate::support::pods::set;
 use crate::support::world::{MANAGED_BY, SELECTOR_LOOP, SERVICE_NAME, TRIGGER_TIME};
 
 fn slice(name: &str, port: u16, addresses: &[&str]) -> Value {
@@ -110,21 +111,43 @@ fn slices_are_among_others_only_if_each_of_them_is_there() {
 
 #[test]
 fn an_update_changes_nothing_when_only_its_order_its_version_and_its_trigger_time_are_new() {
-    let before = slice("a", 80, &["1", "2"]);
+    let mut before = slice("a", 80, &["1", "2"]);
+    before["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
     let mut after = slice("a", 80, &["2", "1"]);
     after["metadata"]["resourceVersion"] = json!("7");
     after["metadata"]["annotations"] = json!({TRIGGER_TIME: "2026-01-01T00:00:00Z"});
     assert!(changes_nothing(&before, &write(Verb::Update, after.clone())));
     assert!(!changes_nothing(&before, &write(Verb::Delete, after.clone())));
-    let changes: [(&str, Value); 4] = [
+    let changes: [(&str, Value); 7] = [
         ("/endpoints/0/conditions", json!({"ready": true})),
+        ("/endpoints/0/hints", json!({"forZones": [{"name": "zone-a"}]})),
+        ("/endpoints/2", json!({"addresses": ["3"]})),
+        ("/ports/0/port", json!(81)),
         ("/metadata/labels/team", json!("a")),
         ("/metadata/annotations/note", json!("b")),
-        ("/metadata/ownerReferences", json!([])),
+        ("/metadata/ownerReferences", json!([{"uid": "other"}])),
     ];
     for (pointer, value) in changes {
         let mut other = after.clone();
-        crate::support::pods::set(&mut other, pointer, value);
+        set(&mut other, pointer, value);
         assert!(!changes_nothing(&before, &write(Verb::Update, other)), "{pointer}");
     }
+}
+
+#[test]
+fn only_hints_of_mode_auto_are_not_counted() {
+    let service = |mode: &str| json!({"metadata": {"annotations": {"service.kubernetes.io/topology-mode": mode}}, "spec": {}});
+    let before = slice("a", 80, &["1"]);
+    let mut hinted = before.clone();
+    set(&mut hinted, "/endpoints/0/hints", json!({"forZones": [{"name": "zone-a"}]}));
+    let mut moved = hinted.clone();
+    set(&mut moved, "/endpoints/0/zone", json!("zone-b"));
+    let none = |mode: &str, after: &Value| {
+        let service = service(mode);
+        let facts = Facts { service: &service, endpoints: None, failures: Vec::new() };
+        hints_of_auto(&facts, &before, &write(Verb::Update, after.clone()))
+    };
+    assert!(none("Auto", &hinted));
+    assert!(!none("Auto", &moved));
+    assert!(!none("Disabled", &hinted));
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::numbers::{Part, Verb, Write};
+use super::numbers::{Part, Verb, Write, key_of};
 use crate::support::world::{MANAGED_BY, MIRRORING_LOOP, SELECTOR_LOOP, SERVICE_NAME, TRIGGER_TIME};
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
@@ -194,7 +194,7 @@ fn mirrored_again(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
     managed(before, MIRRORING_LOOP) && reserved && changes_nothing(before, write)
 }
 
-fn hints_of_auto(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
+pub fn hints_of_auto(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
     let annotations = &facts.service["metadata"]["annotations"];
     let mode = ["topology-aware-hints", "topology-mode"]
         .map(|name| &annotations[format!("service.kubernetes.io/{name}")])
@@ -216,23 +216,26 @@ pub fn changes_nothing(before: &Value, write: &Write) -> bool {
     write.verb == Verb::Update && seen(before) == seen(&write.slice)
 }
 
+/// What counts of a slice, whether the API server or `plan` prints it: all but its version, its trigger
+/// time and the order of its endpoints.
 fn seen(slice: &Value) -> Value {
-    let mut slice = slice.clone();
-    if let Some(metadata) = slice["metadata"].as_object_mut() {
-        for field in ["resourceVersion", "generation", "managedFields", "generateName"] {
-            metadata.remove(field);
-        }
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove(TRIGGER_TIME);
-            if annotations.is_empty() {
-                metadata.remove("annotations");
-            }
-        }
-    }
-    if let Some(endpoints) = slice["endpoints"].as_array_mut() {
-        endpoints.sort_by_key(Value::to_string);
-    }
-    slice
+    let metadata = &slice["metadata"];
+    let map = |field: &str| metadata[field].as_object().cloned().unwrap_or_default();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut annotations = map("annotations");
+    annotations.remove(TRIGGER_TIME);
+    let mut endpoints = list(&slice["endpoints"]);
+    endpoints.sort_by_key(Value::to_string);
+    json!([
+        key_of(slice),
+        map("labels"),
+        annotations,
+        list(&metadata["ownerReferences"]),
+        list(&metadata["finalizers"]),
+        slice["addressType"],
+        list(&slice["ports"]),
+        endpoints,
+    ])
 }
 
 fn goes(facts: &Facts<'_>) -> bool {
