@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::numbers::{Part, Verb, Write, key_of};
-use crate::support::world::{MANAGED_BY, MIRRORING_LOOP, SELECTOR_LOOP, SERVICE_NAME, TRIGGER_TIME};
+use crate::support::world::{MANAGED_BY, MIRRORING_LOOP, SELECTOR_LOOP, TRIGGER_TIME};
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 
@@ -86,7 +86,7 @@ pub const RULES: [Rule; 13] = [
     },
     Rule {
         name: "mirrored slice written again",
-        reason: "our two labels on Endpoints do not count; upstream takes them for a change at every sync",
+        reason: "only what changed is written; upstream takes our two labels on Endpoints for a change at every sync, and syncs again before its cache has seen its own write",
         how: How::Nothing(Side::Peer, mirrored_again),
     },
     Rule {
@@ -187,11 +187,8 @@ fn placeholder_again(_: &Facts<'_>, before: &Value, write: &Write) -> bool {
     managed(before, SELECTOR_LOOP) && placeholder && changes_nothing(before, write)
 }
 
-fn mirrored_again(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
-    let labels = facts.endpoints.map(|endpoints| &endpoints["metadata"]["labels"]);
-    let reserved =
-        labels.is_some_and(|labels| labels[SERVICE_NAME].is_string() || labels[MANAGED_BY].is_string());
-    managed(before, MIRRORING_LOOP) && reserved && changes_nothing(before, write)
+fn mirrored_again(_: &Facts<'_>, before: &Value, write: &Write) -> bool {
+    managed(before, MIRRORING_LOOP) && changes_nothing(before, write)
 }
 
 pub fn hints_of_auto(facts: &Facts<'_>, before: &Value, write: &Write) -> bool {
