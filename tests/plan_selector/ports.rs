@@ -5,6 +5,7 @@ use std::sync::Arc;
 use endpointslice_controller::model::*;
 use endpointslice_controller::plan::{Operation, selector};
 
+use crate::apply::Standing;
 use crate::build::*;
 use crate::{assert_quiet, count, only, settle};
 
@@ -164,4 +165,26 @@ fn a_group_is_desired_as_soon_as_one_eligible_pod_resolves_to_it() {
     let plan = selector::plan(&with_slices([empty], snapshot(service(), vec![terminal])));
     assert_eq!((count(&plan, Operation::Update), plan.writes.len()), (1, 1), "it becomes the placeholder");
     assert!(only(&plan).ports.is_empty());
+}
+
+#[test]
+fn pods_that_change_places_between_two_groups_are_in_some_slice_after_each_write() {
+    let service = with_ports(vec![service_port("", 80, by_name("http"))]);
+    let with = |n, number| Pod { ports: container_ports(&[("http", number, Protocol::TCP)]), ..pod(n) };
+    let of = |name, number, held: [Pod; 2]| Slice {
+        ports: Arc::from([port("", number)]),
+        ..slice(name, held.iter())
+    };
+    // Both slices are full, and each has what the other needs: whichever is written first loses one.
+    let before = with_max(
+        2,
+        with_slices(
+            [of("web-a", 1, [pod(0), pod(1)]), of("web-b", 2, [pod(2), pod(3)])],
+            snapshot(service, vec![with(0, 1), with(1, 2), with(2, 1), with(3, 2)]),
+        ),
+    );
+    let (plan, _) = settle(&before);
+    let mut standing = Standing::new(before.slices.iter().cloned());
+    standing.apply(&plan, |now| assert_eq!(now.merged().len(), 4, "{:?}", now.merged()));
+    assert_eq!(plan.writes.len(), 3, "one more than there are slices");
 }
