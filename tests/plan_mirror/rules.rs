@@ -221,6 +221,13 @@ fn skipped_addresses_are_reported_apart_and_on_change_only() {
 }
 
 #[test]
+fn addresses_that_cannot_be_published_are_counted_for_each_reason() {
+    let bad = ["127.0.0.1", "nonsense", "127.0.0.2", "127.0.0.3"];
+    let (plan, _) = settle(&snapshot(endpoints(vec![subset(&["10.0.0.1"], &bad, HTTP)]), vec![]));
+    assert_eq!(plan.figures.refused, [(Refusal::Unparsable, 1), (Refusal::Loopback, 3)]);
+}
+
+#[test]
 fn what_the_api_server_would_refuse_is_left_out_and_the_rest_is_mirrored() {
     let mut strange = subset(&["10.0.0.2"], &[], &[("http", 80), ("Not_A_Label", 81), ("app", 82)]);
     strange.ports[2].app_protocol = Some(Text::new("not qualified!"));

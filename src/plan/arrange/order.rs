@@ -142,21 +142,16 @@ impl Waiting {
 
     /// Writes its content now, and takes out of it what others must take in first at the end.
     fn break_cycle(&self, problem: &Problem, numbers: &Numbers, stakes: &Stakes, order: &mut Order) {
-        let create = Manner::Create { first: false };
-        if self.recycled {
-            order.turns.push(Turn { slice: None, ..self.turn(create) });
-            order.deletes.push(self.slice);
-            return;
-        }
         let slice = &problem.slices[self.slice];
         let kept = &numbers.kept[self.slice];
         let live = (0..slice.members.len())
             .filter(|at| kept.binary_search(at).is_err() && stakes.is_live(slice, *at))
             .count();
-        if kept.len() + self.places + live <= problem.max.saturating_mul(2).min(LARGEST) {
+        let fits = kept.len() + self.places + live <= problem.max.saturating_mul(2).min(LARGEST);
+        if fits && !self.recycled {
             order.turns.push(self.turn(Manner::Twice));
         } else {
-            order.turns.push(self.turn(create));
+            order.turns.push(self.turn(Manner::Create { first: false }));
             order.deletes.push(self.slice);
         }
     }

@@ -177,6 +177,21 @@ fn two_slices_that_exchange_members_cost_one_extra_write() {
 }
 
 #[test]
+fn a_cycle_is_broken_by_a_second_write_where_old_and_new_members_fit_into_the_slice() {
+    // Ten each, of which five belong into the other.
+    let slices = vec![slice("a", Some(0), 1, &same(1..=10)), slice("b", Some(1), 1, &same(11..=20))];
+    let groups = vec![group(1, &same((1..=5).chain(11..=15))), group(1, &same((6..=10).chain(16..=20)))];
+    let all = problem(10, groups, slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    let updated: Vec<usize> = steps
+        .iter()
+        .filter_map(|step| if let Step::Update { slice, .. } = step { Some(*slice) } else { None })
+        .collect();
+    assert_eq!((steps.len(), updated.len()), (3, 3), "{steps:?}");
+}
+
+#[test]
 fn a_slice_that_would_grow_too_large_to_be_written_twice_is_made_anew() {
     let of = |range: std::ops::Range<u32>| same(range);
     let slices = vec![slice("a", Some(0), 1, &of(0..900)), slice("b", Some(1), 1, &of(1000..1900))];

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::labels::TRIGGER_TIME;
 use crate::model::{
     AddressType, Addresses, Annotations, Conditions, Endpoint, Key, Labels, Port, Protocol, TargetReference,
     Text, Uid,
@@ -221,6 +222,18 @@ fn a_reduced_write_that_would_change_nothing_is_not_sent() {
     assert!(walk.ready().is_empty() && walk.finished());
     let not_sent = |number| Skipped { number, reduced: false };
     assert_eq!(walk.skipped(), [not_sent(1), not_sent(2)], "a slice that is not owned is never updated");
+}
+
+#[test]
+fn a_trigger_time_alone_is_no_reason_to_send_a_reduced_write() {
+    for (annotation, sent) in [(TRIGGER_TIME, 0), ("team", 1)] {
+        let a = slice("a", 80, &["1"]);
+        let planned = Slice { annotations: Annotations::new([(annotation, "new")]), ..slice("a", 80, &[]) };
+        let mut walk = progress(vec![create(&slice("n", 81, &["1"])), update(&a, &planned)], &[&a]);
+        walk.ready();
+        walk.answered(0, Outcome::Failed);
+        assert_eq!(walk.ready().len(), sent, "{annotation}");
+    }
 }
 
 #[test]
