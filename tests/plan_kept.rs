@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use apply::Standing;
 use build::*;
-use endpointslice_controller::model::{Pod, SelectorSnapshot, Service, Slice, Text, Time};
+use endpointslice_controller::model::{Labels, Pod, SelectorSnapshot, Service, Slice, Text, Time};
 use endpointslice_controller::plan::kept::{Kept, SelectorDelta, plan_changed};
 use endpointslice_controller::plan::{Plan, selector};
 use proptest::prelude::*;
@@ -165,6 +165,26 @@ fn after_its_own_writes_it_goes_on() {
         standing.apply(&plan, |_| {});
         assert!(kept.written(&plan, &standing.slices));
         before = standing.next(&after, &plan);
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_what_was_sent_ends_it() {
+    let before = at_rest(snapshot(service(), pods(0..3)));
+    let kept = Kept::of(&before).expect("at rest");
+    let after = with_pods(&before, vec![Pod { ready: false, ..pod(0) }, pod(1), pod(2)]);
+    let plan = cheap(&kept, &before, &after).expect("an answer");
+    let mut standing = Standing::new(after.slices.iter().cloned());
+    standing.apply(&plan, |_| {});
+    assert!(kept.clone().written(&plan, &standing.slices));
+    for change in [
+        |slice: &mut Slice| drop(slice.endpoints.pop()),
+        |slice: &mut Slice| slice.labels = Labels::default(),
+        |slice: &mut Slice| slice.ports = Arc::from([]),
+    ] {
+        let mut other = standing.slices.clone();
+        other.values_mut().for_each(|slice| change(Arc::make_mut(slice)));
+        assert!(!kept.clone().written(&plan, &other));
     }
 }
 

@@ -302,3 +302,9 @@ fn a_new_slice_is_owned_by_the_endpoints_and_has_a_computed_name() {
     taken.salt = Some(1);
     assert_ne!(plan(&taken).writes[0].slice.key.name, third.writes[0].slice.key.name);
 }
+
+#[test]
+fn a_port_without_a_number_is_no_port() {
+    let (_, slices) = settle(&snapshot(endpoints(vec![subset(&["10.0.0.1"], &[], &[("http", 0)])]), vec![]));
+    assert_eq!((slices.len(), slices[0].ports.len(), slices[0].endpoints.len()), (1, 0, 1));
+}

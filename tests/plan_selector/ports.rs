@@ -188,3 +188,17 @@ fn pods_that_change_places_between_two_groups_are_in_some_slice_after_each_write
     standing.apply(&plan, |now| assert_eq!(now.merged().len(), 4, "{:?}", now.merged()));
     assert_eq!(plan.writes.len(), 3, "one more than there are slices");
 }
+
+#[test]
+fn an_address_without_ports_is_another_name_than_the_same_under_the_first_port() {
+    let service = with_ports(vec![service_port("", 80, by_name("http"))]);
+    let of = |n, ports: &[(&str, i32, Protocol)]| Pod { ports: container_ports(ports), ..pod(n) };
+    let (http, none) = ([("http", 1, Protocol::TCP)], []);
+    let slices = [
+        Slice { ports: Arc::from([port("", 1)]), ..slice("web-a", &pods(0..2)) },
+        Slice { ports: Arc::from([]), ..slice("web-b", &pods(2..4)) },
+    ];
+    let now = vec![of(0, &http), of(1, &none), of(2, &http), of(3, &none)];
+    let (plan, _) = settle(&with_max(2, with_slices(slices, snapshot(service, now))));
+    assert_eq!(plan.writes.len(), 2, "what they had is wanted by nobody, so neither waits for the other");
+}

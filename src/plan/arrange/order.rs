@@ -43,24 +43,17 @@ pub(super) struct Order {
 
 impl Order {
     /// For each slice the moment at which it loses what it does not keep: the position of its
-    /// turn; for one that is written twice its second write, which comes after all turns; then the
-    /// deletes. `usize::MAX` for a slice that is not written.
+    /// turn; for one that is deleted, after all turns. `usize::MAX` for a slice that is not written,
+    /// and for one that is written twice, which happens only where there are places for all.
     pub(super) fn losses(&self, slices: usize) -> Vec<usize> {
         let mut losses = vec![usize::MAX; slices];
-        let mut late = self.turns.len();
         for (at, turn) in self.turns.iter().enumerate() {
-            match (turn.manner, turn.slice) {
-                (Manner::Once, Some(slice)) => losses[slice] = at,
-                (Manner::Twice, Some(slice)) => {
-                    losses[slice] = late;
-                    late += 1;
-                }
-                _ => {}
+            if let (Manner::Once, Some(slice)) = (turn.manner, turn.slice) {
+                losses[slice] = at;
             }
         }
         for slice in &self.deletes {
-            losses[*slice] = late;
-            late += 1;
+            losses[*slice] = self.turns.len();
         }
         losses
     }

@@ -177,6 +177,17 @@ fn two_slices_that_exchange_members_cost_one_extra_write() {
 }
 
 #[test]
+fn an_endpoint_that_is_due_already_is_not_counted_again() {
+    // 1 is there under either port. Once `a` is written it is due; `b` then makes 2 due and no more.
+    let slices = vec![slice("a", None, 1, &same([1])), slice("b", None, 2, &same([1, 2]))];
+    let wanted = Group { port_names: vec![1, 2], ..group(1, &same([1, 2])) };
+    let all = problem(1, vec![wanted], slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    assert_eq!(steps, [update(0, 0, &[1]), update(1, 0, &[2])]);
+}
+
+#[test]
 fn a_cycle_is_broken_by_a_second_write_where_old_and_new_members_fit_into_the_slice() {
     // Ten each, of which five belong into the other.
     let slices = vec![slice("a", Some(0), 1, &same(1..=10)), slice("b", Some(1), 1, &same(11..=20))];

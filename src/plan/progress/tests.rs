@@ -355,3 +355,25 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
     walk.answered(0, Outcome::Failed);
     assert!(walk.finished());
 }
+
+#[test]
+fn nobody_waits_for_a_write_that_takes_out_what_its_slice_does_not_hold_yet() {
+    let (a, b, c) = (slice("a", 80, &["1"]), slice("b", 80, &["2", "3"]), slice("c", 80, &["2"]));
+    let writes = vec![
+        update(&a, &slice("a", 80, &["1", "2"])),
+        update(&a, &slice("a", 80, &["1"])),
+        update(&b, &slice("b", 80, &["3"])),
+    ];
+    assert_eq!(numbers(&progress(writes, &[&a, &b, &c]).ready()), [0, 2], "c holds 2 all the time");
+}
+
+#[test]
+fn a_delete_that_becomes_an_update_changes_nothing_but_the_endpoints() {
+    let a = slice("a", 80, &["1", "dead"]);
+    let stale = Slice { labels: Labels::new([("team", "before")]), ..a.clone() };
+    let write = Write { slice: stale, ..delete(&a, Stage::Deletes) };
+    let mut walk = progress(vec![create(&slice("n", 81, &["1"])), write], &[&a]);
+    walk.ready();
+    walk.answered(0, Outcome::Failed);
+    assert_eq!(only(&mut walk).slice, Slice { endpoints: vec![endpoint("1", true)], ..a });
+}
