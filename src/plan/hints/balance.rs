@@ -110,6 +110,11 @@ mod tests {
             (vec![5, 5, 0], vec![want(4.5, 4), want(4.0, 4), want(1.5, 1)], vec![moved(1, 2)]),
             (vec![4, 4, 0], vec![want(3.0, 3), want(3.0, 3), want(2.0, 2)], vec![moved(0, 2), moved(1, 2)]),
             (vec![4, 1, 1], vec![want(2.75, 2), want(1.5, 1), want(1.75, 1)], vec![moved(0, 2)]),
+            // One is enough on one side, a half on the other.
+            (vec![4, 1, 1], vec![want(3.0, 2), want(1.75, 1), want(1.25, 1)], vec![moved(0, 1)]),
+            (vec![2, 2, 0], vec![want(1.25, 1), want(1.75, 1), want(1.0, 1)], vec![moved(0, 2)]),
+            (vec![3, 1, 1], vec![want(2.0, 2), want(1.5, 1), want(1.5, 1)], vec![moved(0, 1)]),
+            (vec![2, 2, 0], vec![want(1.5, 1), want(1.5, 1), want(1.0, 1)], vec![moved(0, 2)]),
             (vec![1, 1, 9], vec![want(2.0, 2), want(2.0, 2)], vec![]),
         ] {
             assert_eq!(balance(&counts, &wants), expected, "{counts:?} {wants:?}");

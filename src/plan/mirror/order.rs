@@ -222,4 +222,19 @@ mod tests {
         let rewrites = [rewrite(&[1], &[2], false), rewrite(&[1], &[], false), rewrite(&[2], &[1], false)];
         assert_eq!(order(&rewrites, &[], true), [Step::Write(0), Step::Write(2), Step::Write(1)]);
     }
+
+    #[test]
+    fn the_last_but_one_holder_makes_the_other_the_last() {
+        // 0 and 1 hold pair 1. When 0 has given it up, 1 and 2 wait for one another.
+        let rewrites = [
+            rewrite(&[1], &[4], false),
+            rewrite(&[1], &[3], false),
+            rewrite(&[3], &[1], false),
+            rewrite(&[4], &[], false),
+        ];
+        assert_eq!(
+            order(&rewrites, &[], true),
+            [Step::Write(0), Step::Write(3), Step::Widen(1, vec![0]), Step::Write(2), Step::Write(1)]
+        );
+    }
 }
