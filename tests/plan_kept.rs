@@ -115,6 +115,18 @@ fn changes_that_no_endpoint_shows_are_answered_with_no_writes_but_their_time_is_
 }
 
 #[test]
+fn container_ports_matter_only_where_they_are_looked_up_and_differ() {
+    let plan = answer(service(), |pods| pods[0].ports = container_ports(&[])).expect("an answer");
+    assert_eq!(plan.writes, []);
+    let named = Service { ports: vec![service_port("", 80, by_name("http"))], ..service() };
+    let plan = answer(named, |pods| {
+        pods[0].ports = pods[0].ports.iter().cloned().collect();
+        pods[0].ready = false;
+    });
+    assert_eq!(plan.expect("an answer").writes.len(), 1);
+}
+
+#[test]
 fn all_else_is_left_to_the_full_plan() {
     let named = Service { ports: vec![service_port("", 80, by_name("http"))], ..service() };
     let none = |change: fn(&mut Vec<Pod>)| assert_eq!(answer(named.clone(), change), None);

@@ -318,6 +318,7 @@ fn the_reason_for_having_no_endpoints_is_a_word() {
 #[test]
 fn an_address_that_an_endpoint_lists_twice_is_one_address() {
     let mut stands = slice("web-a", [&pod(1)]);
-    std::sync::Arc::make_mut(&mut stands.endpoints[0]).addresses = Addresses::new([ipv4(1).into(), ipv4(1).into()]);
+    std::sync::Arc::make_mut(&mut stands.endpoints[0]).addresses =
+        Addresses::new([ipv4(1).into(), ipv4(1).into()]);
     assert_quiet(&with_slices([stands], snapshot(service(), vec![pod(1)])));
 }

@@ -294,3 +294,12 @@ fn the_figures_say_what_is_in_force() {
     ));
     assert_eq!(plan.figures.traffic_distribution, None);
 }
+
+#[test]
+fn owners_that_have_our_reference_stay_as_they_are() {
+    let loose = OwnerReference { block_owner_deletion: None, controller: None, ..owner(&service()) };
+    let owners: Arc<[OwnerReference]> = Arc::from([loose, owner(&service())]);
+    let before = Slice { owners: Arc::clone(&owners), ..slice("web-a", [&pod(0)]) };
+    let (plan, _) = settle(&with_slices([before], snapshot(service(), pods(0..2))));
+    assert_eq!(only(&plan).owners, owners);
+}

@@ -188,9 +188,21 @@ fn an_endpoint_that_is_due_already_is_not_counted_again() {
 }
 
 #[test]
+fn the_slice_that_takes_in_most_breaks_a_cycle() {
+    let slices = vec![slice("a", Some(0), 1, &same([4, 5, 6])), slice("b", Some(1), 1, &same([1, 2, 3]))];
+    let all = problem(4, vec![group(1, &same([3, 6])), group(1, &same([1, 2, 4, 5]))], slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    assert_eq!(steps, [update(1, 1, &[1, 2, 3, 4, 5]), update(0, 0, &[6, 3]), update(1, 1, &[1, 2, 4, 5])]);
+}
+
+#[test]
 fn a_cycle_is_broken_by_a_second_write_where_old_and_new_members_fit_into_the_slice() {
-    // Ten each, of which five belong into the other.
-    let slices = vec![slice("a", Some(0), 1, &same(1..=10)), slice("b", Some(1), 1, &same(11..=20))];
+    // Ten each, of which five belong into the other, and ten that nobody wants.
+    let slices = vec![
+        slice("a", Some(0), 1, &same((1..=10).chain(101..=110))),
+        slice("b", Some(1), 1, &same((11..=20).chain(111..=120))),
+    ];
     let groups = vec![group(1, &same((1..=5).chain(11..=15))), group(1, &same((6..=10).chain(16..=20)))];
     let all = problem(10, groups, slices);
     let steps = arrange(&all);
