@@ -144,6 +144,19 @@ fn all_else_is_left_to_the_full_plan() {
 }
 
 #[test]
+fn another_service_and_one_with_something_to_say_are_left_to_the_full_plan() {
+    let before = at_rest(snapshot(service(), pods(0..3)));
+    let kept = Kept::of(&before).expect("at rest");
+    let mut after = with_pods(&before, vec![Pod { ready: false, ..pod(0) }, pod(1), pod(2)]);
+    assert!(cheap(&kept, &before, &after).is_some());
+    after.memory.reported.insert("something".into());
+    assert_eq!(cheap(&kept, &before, &after), None);
+    let mut after = with_pods(&before, pods(0..3));
+    after.service = Arc::new(Service { publish_not_ready: true, ..service() });
+    assert_eq!(cheap(&kept, &before, &after), None);
+}
+
+#[test]
 fn nothing_is_kept_of_a_service_that_is_not_at_rest() {
     let before = snapshot(service(), pods(0..3));
     assert!(Kept::of(&before).is_none(), "slices to be created");

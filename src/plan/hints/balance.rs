@@ -132,6 +132,8 @@ mod tests {
     fn a_zone_that_is_short_gets_from_the_largest_surplus_above_the_minimum() {
         let wants = [want(8.5, 8), want(1.0, 1), want(2.5, 2)];
         assert_eq!(relieve(&[10, 2, 0], &wants), [moved(0, 2), moved(1, 2)]);
+        let wants = [want(12.0, 10), want(4.0, 4), want(10.0, 8)];
+        assert_eq!(relieve(&[20, 1, 5], &wants)[0], moved(0, 2), "where most are missing");
         let wants = [want(3.0, 3), want(3.25, 2), want(1.0, 1)];
         assert_eq!(relieve(&[3, 3, 0], &wants), [moved(1, 2)]);
     }

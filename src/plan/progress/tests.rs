@@ -377,3 +377,13 @@ fn a_delete_that_becomes_an_update_changes_nothing_but_the_endpoints() {
     walk.answered(0, Outcome::Failed);
     assert_eq!(only(&mut walk).slice, Slice { endpoints: vec![endpoint("1", true)], ..a });
 }
+
+#[test]
+fn members_that_are_replaced_by_as_many_others_are_at_stake() {
+    let a = slice("a", 80, &["1"]);
+    let mut walk =
+        progress(vec![create(&slice("n", 81, &["1"])), update(&a, &slice("a", 80, &["9"]))], &[&a]);
+    assert_eq!(numbers(&walk.ready()), [0]);
+    walk.answered(0, Outcome::Failed);
+    assert_eq!(addresses(&only(&mut walk).slice), ["1", "9"]);
+}
