@@ -149,6 +149,8 @@ fn another_service_and_one_with_something_to_say_are_left_to_the_full_plan() {
     let kept = Kept::of(&before).expect("at rest");
     let mut after = with_pods(&before, vec![Pod { ready: false, ..pod(0) }, pod(1), pod(2)]);
     assert!(cheap(&kept, &before, &after).is_some());
+    after.service = Arc::new(Service { version: 101, ..service() });
+    assert!(cheap(&kept, &before, &after).is_some(), "the same in all that counts");
     after.memory.reported.insert("something".into());
     assert_eq!(cheap(&kept, &before, &after), None);
     let mut after = with_pods(&before, pods(0..3));

@@ -395,3 +395,20 @@ fn a_circle_with_a_recycled_slice_is_broken_by_a_create_where_creates_may_be() {
         ]
     );
 }
+
+#[test]
+fn an_owner_that_is_another_endpoints_object_or_another_kind_is_not_ours() {
+    let mut standing = slice("a", HTTP, &["10.0.0.9"]);
+    let ours = standing.owners[0].clone();
+    let other = OwnerReference { uid: Uid::new("other"), controller: None, ..ours.clone() };
+    let foreign = [
+        OwnerReference { name: "other".into(), ..other.clone() },
+        OwnerReference { kind: Text::new("Pod"), ..other },
+    ];
+    standing.owners = foreign.iter().cloned().chain([ours.clone()]).collect();
+    let (_, written) = assert_one_update(vec![standing], http(&["10.0.0.1"]));
+    assert_eq!(
+        written.owners.iter().map(|owner| &owner.uid).collect::<Vec<_>>(),
+        [&foreign[0].uid, &foreign[1].uid, &ours.uid]
+    );
+}

@@ -237,4 +237,10 @@ mod tests {
             [Step::Write(0), Step::Write(3), Step::Widen(1, vec![0]), Step::Write(2), Step::Write(1)]
         );
     }
+
+    #[test]
+    fn in_a_circle_only_what_others_wait_for_stays_for_now() {
+        let swapped = [rewrite(&[5, 1], &[5, 2], false), rewrite(&[2], &[1], false)];
+        assert_eq!(order(&swapped, &[], true)[0], Step::Widen(0, vec![1]));
+    }
 }

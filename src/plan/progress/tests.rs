@@ -387,3 +387,18 @@ fn members_that_are_replaced_by_as_many_others_are_at_stake() {
     walk.answered(0, Outcome::Failed);
     assert_eq!(addresses(&only(&mut walk).slice), ["1", "9"]);
 }
+
+#[test]
+fn ports_in_another_order_are_the_same_ports() {
+    let in_order = |slice: Slice, names: [&str; 2]| {
+        let port = |name| Port { name: Some(Text::new(name)), ..slice.ports[0].clone() };
+        Slice { ports: names.map(port).into(), ..slice }
+    };
+    let a = in_order(slice("a", 80, &["1"]), ["x", "y"]);
+    let planned = in_order(slice("a", 80, &["5"]), ["y", "x"]);
+    let new = in_order(slice("n", 81, &["1"]), ["x", "y"]);
+    let mut walk = progress(vec![create(&new), update(&a, &planned)], &[&a]);
+    walk.ready();
+    walk.answered(0, Outcome::Failed);
+    assert_eq!(addresses(&only(&mut walk).slice), ["1", "5"], "the new member is not held back");
+}
