@@ -161,10 +161,8 @@ impl State {
             Step::Widen(_, keep) => {
                 let kept: BTreeSet<Pair> =
                     keep.iter().flat_map(|&member| &rewrites[at].before[member]).copied().collect();
-                let (kept, lost): (Vec<Pair>, Vec<Pair>) =
-                    std::mem::take(&mut self.loses[at]).into_iter().partition(|pair| kept.contains(pair));
-                lost.iter().for_each(|pair| self.holders[*pair as usize] -= 1);
-                self.loses[at] = kept;
+                // The others are settled: a slice that is final has them.
+                self.loses[at].retain(|pair| kept.contains(pair));
             }
             Step::Replace(_) => {
                 self.waiting.remove(&at);
