@@ -209,6 +209,14 @@ fn most_endpoints_stay_where_another_pairing_would_not_save_a_write() {
 }
 
 #[test]
+fn of_slices_that_may_be_written_the_one_that_gains_most_free_places_comes_first() {
+    // `a` has three places and needs two of them for its own members.
+    let slices = vec![slice("a", None, 1, &same([1, 2])), slice("b", None, 1, &same([99]))];
+    let all = problem(3, vec![group(1, &same([1, 2, 10, 11, 12]))], slices);
+    assert_eq!(arrange(&all), [update(1, 0, &[10, 11]), update(0, 0, &[1, 2, 12])]);
+}
+
+#[test]
 fn the_slice_that_takes_in_most_breaks_a_cycle() {
     let slices = vec![slice("a", Some(0), 1, &same([4, 5, 6])), slice("b", Some(1), 1, &same([1, 2, 3]))];
     let all = problem(4, vec![group(1, &same([3, 6])), group(1, &same([1, 2, 4, 5]))], slices);
