@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use apply::Standing;
 use build::*;
-use endpointslice_controller::model::{Pod, SelectorSnapshot, Service, Slice, Text, Time};
+use endpointslice_controller::model::{Labels, Pod, SelectorSnapshot, Service, Slice, Text, Time};
 use endpointslice_controller::plan::kept::{Kept, SelectorDelta, plan_changed};
 use endpointslice_controller::plan::{Plan, selector};
 use proptest::prelude::*;
@@ -115,6 +115,18 @@ fn changes_that_no_endpoint_shows_are_answered_with_no_writes_but_their_time_is_
 }
 
 #[test]
+fn container_ports_matter_only_where_they_are_looked_up_and_differ() {
+    let plan = answer(service(), |pods| pods[0].ports = container_ports(&[])).expect("an answer");
+    assert_eq!(plan.writes, []);
+    let named = Service { ports: vec![service_port("", 80, by_name("http"))], ..service() };
+    let plan = answer(named, |pods| {
+        pods[0].ports = pods[0].ports.iter().cloned().collect();
+        pods[0].ready = false;
+    });
+    assert_eq!(plan.expect("an answer").writes.len(), 1);
+}
+
+#[test]
 fn all_else_is_left_to_the_full_plan() {
     let named = Service { ports: vec![service_port("", 80, by_name("http"))], ..service() };
     let none = |change: fn(&mut Vec<Pod>)| assert_eq!(answer(named.clone(), change), None);
@@ -129,6 +141,21 @@ fn all_else_is_left_to_the_full_plan() {
         pods[0].hostname = Some("h".into());
         pods[0].subdomain = Some("web".into());
     });
+}
+
+#[test]
+fn another_service_and_one_with_something_to_say_are_left_to_the_full_plan() {
+    let before = at_rest(snapshot(service(), pods(0..3)));
+    let kept = Kept::of(&before).expect("at rest");
+    let mut after = with_pods(&before, vec![Pod { ready: false, ..pod(0) }, pod(1), pod(2)]);
+    assert!(cheap(&kept, &before, &after).is_some());
+    after.service = Arc::new(Service { version: 101, ..service() });
+    assert!(cheap(&kept, &before, &after).is_some(), "the same in all that counts");
+    after.memory.reported.insert("something".into());
+    assert_eq!(cheap(&kept, &before, &after), None);
+    let mut after = with_pods(&before, pods(0..3));
+    after.service = Arc::new(Service { publish_not_ready: true, ..service() });
+    assert_eq!(cheap(&kept, &before, &after), None);
 }
 
 #[test]
@@ -165,6 +192,26 @@ fn after_its_own_writes_it_goes_on() {
         standing.apply(&plan, |_| {});
         assert!(kept.written(&plan, &standing.slices));
         before = standing.next(&after, &plan);
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_what_was_sent_ends_it() {
+    let before = at_rest(snapshot(service(), pods(0..3)));
+    let kept = Kept::of(&before).expect("at rest");
+    let after = with_pods(&before, vec![Pod { ready: false, ..pod(0) }, pod(1), pod(2)]);
+    let plan = cheap(&kept, &before, &after).expect("an answer");
+    let mut standing = Standing::new(after.slices.iter().cloned());
+    standing.apply(&plan, |_| {});
+    assert!(kept.clone().written(&plan, &standing.slices));
+    for change in [
+        |slice: &mut Slice| drop(slice.endpoints.pop()),
+        |slice: &mut Slice| slice.labels = Labels::default(),
+        |slice: &mut Slice| slice.ports = Arc::from([]),
+    ] {
+        let mut other = standing.slices.clone();
+        other.values_mut().for_each(|slice| change(Arc::make_mut(slice)));
+        assert!(!kept.clone().written(&plan, &other));
     }
 }
 

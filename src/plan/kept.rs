@@ -18,8 +18,8 @@ use super::selector::{self, address_types, ours};
 use super::{Figures, Operation, Plan, Stage, Write, trigger};
 use crate::model::snapshot::Memory;
 use crate::model::{
-    AddressType, Addresses, ContainerPort, Endpoint, Hints, Nodes, Pod, SelectorSnapshot, Service, Slice,
-    TargetPort, Version,
+    AddressType, ContainerPort, Endpoint, Hints, Nodes, Pod, SelectorSnapshot, Service, Slice, TargetPort,
+    Version,
 };
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -206,7 +206,8 @@ fn change(
         };
         let slice = delta.slices.get(name).filter(|slice| kept.versions.get(name) == Some(&slice.version))?;
         let held = slice.endpoints.get(*position)?;
-        if !same_identity(held, candidate, &addresses) {
+        // Its Pod is the same, as long as the slice is.
+        if held.addresses != addresses || held.hostname.as_ref() != candidate.hostname {
             return None;
         }
         if !candidate.matches(held) {
@@ -215,16 +216,6 @@ fn change(
         }
     }
     Some(())
-}
-
-fn same_identity(held: &Endpoint, candidate: &Candidate<'_>, addresses: &Addresses) -> bool {
-    let key = &candidate.pod.key;
-    held.addresses == *addresses
-        && held.hostname.as_ref() == candidate.hostname
-        && held
-            .target_ref
-            .as_ref()
-            .is_some_and(|target| target.namespace == key.namespace && target.name == key.name)
 }
 
 fn wanted(rule: Rule, candidate: &Candidate<'_>) -> Option<Hints> {

@@ -255,4 +255,9 @@ mod tests {
         assert_eq!(generate_name(&"s".repeat(252)), format!("{}-", "s".repeat(252)));
         assert_eq!(generate_name(&"s".repeat(253)), "s".repeat(253));
     }
+
+    #[test]
+    fn a_name_is_cut_between_characters() {
+        assert_eq!(base(&format!("a{}", "\u{e9}".repeat(40))).len(), BASE - 1);
+    }
 }

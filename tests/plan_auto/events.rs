@@ -145,3 +145,18 @@ fn a_process_that_starts_does_not_say_what_the_one_before_it_did() {
     let after = SelectorSnapshot { service: without, ..standing.next(&restarted, &plan) };
     assert_eq!(settle(&after).0.reports[0].reason, OFF);
 }
+
+#[test]
+fn another_reason_is_said_anew() {
+    let two = || [with_cores("a", 1), with_cores("b", 1)];
+    let lost = nodes(two().into_iter().chain([node("lost", None)]));
+    let before = snapshot_of(&lost, pods_in(0, &[("a", 3), ("b", 3)]));
+    let (plan, standing) = settle(&before);
+    assert!(matches!(said(&plan)[..], [(OFF, true, message)] if message.contains("\"lost\"")));
+    let [a, b] = two();
+    let nodes = nodes([a, Node { ready: false, ..b }]);
+    let (plan, _) = settle(&SelectorSnapshot { nodes, ..standing.next(&before, &plan) });
+    assert!(
+        matches!(said(&plan)[..], [(OFF, true, message)] if message.contains("zones with ready Nodes: 1"))
+    );
+}

@@ -258,3 +258,26 @@ fn what_stands_for_a_moment_has_hints_too() {
         assert!(endpoints.all(|endpoint| hints_of(endpoint).len() == 1));
     });
 }
+
+#[test]
+fn members_that_stay_for_a_moment_only_are_not_shared_out() {
+    // Two full slices have what the other needs, so one of them is written twice.
+    let service = Service { ports: vec![service_port("", 80, by_name("http"))], ..auto() };
+    let with = |mut pod: Pod, number| {
+        pod.ports = container_ports(&[("http", number, Protocol::TCP)]);
+        pod
+    };
+    let pods = pods_in(0, &[("b", 3), ("a", 1)]);
+    let of =
+        |name, number, held: &[Pod]| Slice { ports: Arc::from([port("", number)]), ..at_home(name, held) };
+    let slices = [of("web-a", 1, &pods[..2]), of("web-b", 2, &pods[2..])];
+    let numbers = [1, 2, 1, 2];
+    let pods = pods.into_iter().zip(numbers).map(|(pod, number)| with(pod, number)).collect();
+    let nodes = zones(&[("a", 1), ("b", 3)]);
+    let before = SelectorSnapshot { nodes, ..with_max(2, with_slices(slices, snapshot(service, pods))) };
+    let (plan, _) = settle(&before);
+    assert_eq!(written(&plan).len(), 3);
+    for endpoint in plan.writes.iter().flat_map(|write| &write.slice.endpoints) {
+        assert_eq!(hints_of(endpoint), endpoint.zone.iter().map(Text::as_str).collect::<Vec<_>>());
+    }
+}

@@ -219,6 +219,13 @@ fn skipped_addresses_are_reported_apart_and_on_change_only() {
 }
 
 #[test]
+fn addresses_that_cannot_be_published_are_counted_for_each_reason() {
+    let bad = ["127.0.0.1", "nonsense", "127.0.0.2", "127.0.0.3"];
+    let (plan, _) = settle(&snapshot(endpoints(vec![subset(&["10.0.0.1"], &bad, HTTP)]), vec![]));
+    assert_eq!(plan.figures.refused, [(Refusal::Unparsable, 1), (Refusal::Loopback, 3)]);
+}
+
+#[test]
 fn hypershift_8264_what_the_api_server_would_refuse_is_left_out_and_the_rest_is_mirrored() {
     let mut strange = subset(&["10.0.0.2"], &[], &[("http", 80), ("Not_A_Label", 81), ("app", 82)]);
     strange.ports[2].app_protocol = Some(Text::new("not qualified!"));
@@ -323,4 +330,10 @@ fn cve_2021_25737_loopback_and_link_local_addresses_are_never_mirrored() {
     assert!(plan.reports.iter().any(|report| report.reason == "InvalidIPAddress"), "{:?}", plan.reports);
     let (_, none) = settle(&snapshot(endpoints(vec![subset(&bad, &[], HTTP)]), slices));
     assert_eq!(none, []);
+}
+
+#[test]
+fn a_port_without_a_number_is_no_port() {
+    let (_, slices) = settle(&snapshot(endpoints(vec![subset(&["10.0.0.1"], &[], &[("http", 0)])]), vec![]));
+    assert_eq!((slices.len(), slices[0].ports.len(), slices[0].endpoints.len()), (1, 0, 1));
 }

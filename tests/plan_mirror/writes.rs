@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use endpointslice_controller::model::foreign::Foreign;
 use endpointslice_controller::model::{
-    AddressType, Endpoint, Endpoints, Hints, Labels, OwnerReference, Slice, Text, Uid, labels,
+    AddressType, Endpoint, Endpoints, Hints, Labels, OwnerReference, Slice, TargetReference, Text, Uid,
+    labels,
 };
 use endpointslice_controller::plan::mirror::plan;
 use endpointslice_controller::plan::{Operation, Plan, Stage};
@@ -110,6 +111,32 @@ fn another_uid_of_a_target_is_an_update_in_place() {
     let (plan, _) = assert_one_update(slices, with("uid-2"));
     let family = &plan.figures.families[0];
     assert_eq!((family.added, family.updated, family.removed), (0, 1, 0));
+}
+
+#[test]
+fn each_field_of_a_target_is_repaired() {
+    let edits: [(&str, Edit); 6] = [
+        ("kind", |e| target(e).kind = Text::new("Node")),
+        ("namespace", |e| target(e).namespace = Text::new("other")),
+        ("name", |e| target(e).name = "pod-2".into()),
+        ("uid", |e| target(e).uid = Uid::new("uid-2")),
+        ("apiVersion", |e| target(e).api_version = Text::new("v2")),
+        ("fieldPath", |e| target(e).field_path = "spec".into()),
+    ];
+    let mut subset = subset(&[], &[], HTTP);
+    subset.addresses.push(pod("10.0.0.1", "pod-1", "uid-1"));
+    let wanted = endpoints(vec![subset]);
+    let (_, right) = settle(&snapshot(wanted.clone(), vec![]));
+    for (what, edit) in edits {
+        let mut wrong = right.clone();
+        edit(Arc::make_mut(&mut wrong[0].endpoints[0]));
+        let (_, slice) = assert_one_update(wrong, wanted.clone());
+        assert_eq!(slice.endpoints, right[0].endpoints, "{what}");
+    }
+}
+
+fn target(endpoint: &mut Endpoint) -> &mut TargetReference {
+    endpoint.target_ref.as_deref_mut().unwrap()
 }
 
 #[test]
@@ -326,4 +353,61 @@ fn the_figures_count_slices_and_desired_slices() {
 
 fn plan_of_nothing() -> Plan {
     plan(&snapshot(endpoints(vec![]), vec![]))
+}
+
+#[test]
+fn of_two_slices_that_fit_the_one_that_throws_out_fewer_desired_addresses_is_recycled() {
+    let stands = vec![
+        slice("a", &[("old", 1)], &["10.0.0.1", "10.0.0.5"]),
+        slice("b", &[("older", 2)], &["10.0.0.1", "10.0.0.9"]),
+        slice("c", &[("x", 5)], &["10.0.0.5"]),
+    ];
+    let wanted = endpoints(vec![subset(&["10.0.0.1"], &[], HTTP), subset(&["10.0.0.5"], &[], &[("x", 5)])]);
+    let (plan, _) = settle(&snapshot(wanted, stands));
+    let written: Vec<_> = plan.writes.iter().map(|w| (w.operation, w.slice.key.name.as_str())).collect();
+    assert_eq!(written, [(Operation::Update, "b"), (Operation::Delete, "a")]);
+}
+
+#[test]
+fn a_circle_with_a_recycled_slice_is_broken_by_a_create_where_creates_may_be() {
+    let now = || vec![slice("a", &[("http", 80)], &["10.0.0.1"]), slice("b", &[("http", 81)], &["10.0.0.2"])];
+    let mut wanted = endpoints(vec![
+        subset(&["10.0.0.2"], &[], &[("http", 80)]),
+        subset(&["10.0.0.1"], &[], &[("http", 82)]),
+    ]);
+    let (plan_one, _) = settle(&snapshot(wanted.clone(), now()));
+    assert_eq!(
+        operations(&plan_one),
+        [
+            "create IPv4 [http:82] 10.0.0.1",
+            "update IPv4 [http:80] 10.0.0.2",
+            "delete IPv4 [http:81] 10.0.0.2"
+        ]
+    );
+    wanted.deleting = true;
+    assert_eq!(
+        operations(&plan(&snapshot(wanted, now()))),
+        [
+            "update IPv4 [http:80] 10.0.0.2 10.0.0.1",
+            "update IPv4 [http:82] 10.0.0.1",
+            "update IPv4 [http:80] 10.0.0.2"
+        ]
+    );
+}
+
+#[test]
+fn an_owner_that_is_another_endpoints_object_or_another_kind_is_not_ours() {
+    let mut standing = slice("a", HTTP, &["10.0.0.9"]);
+    let ours = standing.owners[0].clone();
+    let other = OwnerReference { uid: Uid::new("other"), controller: None, ..ours.clone() };
+    let foreign = [
+        OwnerReference { name: "other".into(), ..other.clone() },
+        OwnerReference { kind: Text::new("Pod"), ..other },
+    ];
+    standing.owners = foreign.iter().cloned().chain([ours.clone()]).collect();
+    let (_, written) = assert_one_update(vec![standing], http(&["10.0.0.1"]));
+    assert_eq!(
+        written.owners.iter().map(|owner| &owner.uid).collect::<Vec<_>>(),
+        [&foreign[0].uid, &foreign[1].uid, &ours.uid]
+    );
 }

@@ -314,3 +314,21 @@ fn the_reason_for_having_no_endpoints_is_a_word() {
         assert_eq!(plan.figures.without_endpoints, expected);
     }
 }
+
+#[test]
+fn an_address_that_an_endpoint_lists_twice_is_one_address() {
+    let mut stands = slice("web-a", [&pod(1)]);
+    std::sync::Arc::make_mut(&mut stands.endpoints[0]).addresses =
+        Addresses::new([ipv4(1).into(), ipv4(1).into()]);
+    assert_quiet(&with_slices([stands], snapshot(service(), vec![pod(1)])));
+}
+
+#[test]
+fn a_pod_may_have_as_many_addresses_as_an_endpoint() {
+    for (count, reports) in [(100, 0), (101, 1)] {
+        let all: Vec<String> = (0..count).map(ipv4).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let (plan, _) = settle(&snapshot(service(), vec![Pod { ips: ips(&all), ..pod(1) }]));
+        assert_eq!((addresses(only(&plan)).len(), plan.reports.len()), (100, reports));
+    }
+}

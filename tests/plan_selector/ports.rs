@@ -5,6 +5,7 @@ use std::sync::Arc;
 use endpointslice_controller::model::*;
 use endpointslice_controller::plan::{Operation, selector};
 
+use crate::apply::Standing;
 use crate::build::*;
 use crate::{assert_quiet, count, only, settle};
 
@@ -187,4 +188,40 @@ fn null_lists_of_ports_and_endpoints_are_empty_lists_and_cost_no_write() {
         assert!(null.ports.is_empty() && null.endpoints.len() == pods.len());
         assert_quiet(&with_slices([null], snapshot(bare.clone(), pods)));
     }
+}
+
+#[test]
+fn pods_that_change_places_between_two_groups_are_in_some_slice_after_each_write() {
+    let service = with_ports(vec![service_port("", 80, by_name("http"))]);
+    let with = |n, number| Pod { ports: container_ports(&[("http", number, Protocol::TCP)]), ..pod(n) };
+    let of = |name, number, held: [Pod; 2]| Slice {
+        ports: Arc::from([port("", number)]),
+        ..slice(name, held.iter())
+    };
+    // Both slices are full, and each has what the other needs: whichever is written first loses one.
+    let before = with_max(
+        2,
+        with_slices(
+            [of("web-a", 1, [pod(0), pod(1)]), of("web-b", 2, [pod(2), pod(3)])],
+            snapshot(service, vec![with(0, 1), with(1, 2), with(2, 1), with(3, 2)]),
+        ),
+    );
+    let (plan, _) = settle(&before);
+    let mut standing = Standing::new(before.slices.iter().cloned());
+    standing.apply(&plan, |now| assert_eq!(now.merged().len(), 4, "{:?}", now.merged()));
+    assert_eq!(plan.writes.len(), 3, "one more than there are slices");
+}
+
+#[test]
+fn an_address_without_ports_is_another_name_than_the_same_under_the_first_port() {
+    let service = with_ports(vec![service_port("", 80, by_name("http"))]);
+    let of = |n, ports: &[(&str, i32, Protocol)]| Pod { ports: container_ports(ports), ..pod(n) };
+    let (http, none) = ([("http", 1, Protocol::TCP)], []);
+    let slices = [
+        Slice { ports: Arc::from([port("", 1)]), ..slice("web-a", &pods(0..2)) },
+        Slice { ports: Arc::from([]), ..slice("web-b", &pods(2..4)) },
+    ];
+    let now = vec![of(0, &http), of(1, &none), of(2, &http), of(3, &none)];
+    let (plan, _) = settle(&with_max(2, with_slices(slices, snapshot(service, now))));
+    assert_eq!(plan.writes.len(), 2, "what they had is wanted by nobody, so neither waits for the other");
 }

@@ -294,3 +294,21 @@ fn the_figures_say_what_is_in_force() {
     ));
     assert_eq!(plan.figures.traffic_distribution, None);
 }
+
+#[test]
+fn owners_that_have_our_reference_stay_as_they_are() {
+    let loose = OwnerReference { block_owner_deletion: None, controller: None, ..owner(&service()) };
+    let owners: Arc<[OwnerReference]> = Arc::from([loose, owner(&service())]);
+    let before = Slice { owners: Arc::clone(&owners), ..slice("web-a", [&pod(0)]) };
+    let (plan, _) = settle(&with_slices([before], snapshot(service(), pods(0..2))));
+    assert_eq!(only(&plan).owners, owners);
+}
+
+#[test]
+fn an_owner_that_is_no_controller_does_not_keep_ours_from_being_repaired() {
+    let other = OwnerReference { uid: uid(9, 9), controller: None, ..owner(&service()) };
+    let wrong = OwnerReference { block_owner_deletion: None, ..owner(&service()) };
+    let before = Slice { owners: Arc::from([other.clone(), wrong]), ..slice("web-a", [&pod(0)]) };
+    let (plan, _) = settle(&with_slices([before], snapshot(service(), pods(0..1))));
+    assert_eq!(*only(&plan).owners, [other, owner(&service())]);
+}

@@ -144,3 +144,13 @@ fn slices_of_an_earlier_service_do_not_make_the_new_one_old() {
     let plan = selector::plan(&with_slices([earlier], snapshot(service(), vec![since(1, 400)])));
     assert_eq!(plan.writes[0].slice.trigger_time(), service().created);
 }
+
+#[test]
+fn other_annotations_stay_beside_the_time() {
+    let annotations = Annotations::new([("team", "a"), (TRIGGER_TIME, "1970-01-01T00:00:07Z")]);
+    let before = Slice { annotations, ..slice("web-a", [&pod(1)]) };
+    let all = with_slices([before], snapshot(service(), vec![since(1, 1000), since(2, 1010)]));
+    let plan = selector::plan(&SelectorSnapshot { memory: memory(vec![since(1, 1000)]), ..all });
+    let expected = [("team", "a"), (TRIGGER_TIME, "1970-01-01T00:16:50Z")];
+    assert_eq!(only(&plan).annotations, Annotations::new(expected));
+}

@@ -43,24 +43,17 @@ pub(super) struct Order {
 
 impl Order {
     /// For each slice the moment at which it loses what it does not keep: the position of its
-    /// turn; for one that is written twice its second write, which comes after all turns; then the
-    /// deletes. `usize::MAX` for a slice that is not written.
+    /// turn; for one that is deleted, after all turns. `usize::MAX` for a slice that is not written,
+    /// and for one that is written twice, which happens only where there are places for all.
     pub(super) fn losses(&self, slices: usize) -> Vec<usize> {
         let mut losses = vec![usize::MAX; slices];
-        let mut late = self.turns.len();
         for (at, turn) in self.turns.iter().enumerate() {
-            match (turn.manner, turn.slice) {
-                (Manner::Once, Some(slice)) => losses[slice] = at,
-                (Manner::Twice, Some(slice)) => {
-                    losses[slice] = late;
-                    late += 1;
-                }
-                _ => {}
+            if let (Manner::Once, Some(slice)) = (turn.manner, turn.slice) {
+                losses[slice] = at;
             }
         }
         for slice in &self.deletes {
-            losses[*slice] = late;
-            late += 1;
+            losses[*slice] = self.turns.len();
         }
         losses
     }
@@ -142,21 +135,16 @@ impl Waiting {
 
     /// Writes its content now, and takes out of it what others must take in first at the end.
     fn break_cycle(&self, problem: &Problem, numbers: &Numbers, stakes: &Stakes, order: &mut Order) {
-        let create = Manner::Create { first: false };
-        if self.recycled {
-            order.turns.push(Turn { slice: None, ..self.turn(create) });
-            order.deletes.push(self.slice);
-            return;
-        }
         let slice = &problem.slices[self.slice];
         let kept = &numbers.kept[self.slice];
         let live = (0..slice.members.len())
             .filter(|at| kept.binary_search(at).is_err() && stakes.is_live(slice, *at))
             .count();
-        if kept.len() + self.places + live <= problem.max.saturating_mul(2).min(LARGEST) {
+        let fits = kept.len() + self.places + live <= problem.max.saturating_mul(2).min(LARGEST);
+        if fits && !self.recycled {
             order.turns.push(self.turn(Manner::Twice));
         } else {
-            order.turns.push(self.turn(create));
+            order.turns.push(self.turn(Manner::Create { first: false }));
             order.deletes.push(self.slice);
         }
     }

@@ -6,14 +6,11 @@ use super::{Content, Problem};
 
 /// For each turn the endpoints that it takes in, as positions in [`Stakes::pending`], ascending.
 ///
-/// 1. The *home* of an endpoint is its old holder that is written last. It goes there if that
-///    slice has its group and room. Another holder would not do: its place may be needed by an
-///    endpoint that is due earlier.
-/// 2. The rest, by deadline: the first write that takes one of its live names out of the last
-///    holder. Each goes into a slice where its address is, if that is written in time and has
+/// 1. By deadline, which is the first write that takes one of its live names out of the last
+///    holder: each goes into a slice where its address is, if that is written in time and has
 ///    room, else into the earliest one with room. What is left then is due later still, so to
 ///    it all places written in time are alike.
-/// 3. Those that have no deadline: where their address is; what is new, into the earliest.
+/// 2. Those that have no deadline: where their address is; what is new, into the earliest.
 pub(super) fn seat(problem: &Problem, stakes: &Stakes, order: &Order) -> Vec<Vec<usize>> {
     let mut seating = Seating::new(problem, order);
     let losses = order.losses(problem.slices.len());
@@ -30,12 +27,10 @@ pub(super) fn seat(problem: &Problem, stakes: &Stakes, order: &Order) -> Vec<Vec
     for (endpoint, pending) in stakes.pending.iter().enumerate() {
         match deadline(pending) {
             usize::MAX => unhurried.push(endpoint),
-            // 1. Before the last turn, the write that takes a name out of its last holder is a turn.
-            home if home < order.turns.len() && seating.take(home, endpoint, pending) => {}
             deadline => hurried.push((deadline, endpoint)),
         }
     }
-    // 2.
+    // 1.
     hurried.sort_unstable();
     for (deadline, endpoint) in hurried {
         let pending = &stakes.pending[endpoint];
@@ -43,7 +38,7 @@ pub(super) fn seat(problem: &Problem, stakes: &Stakes, order: &Order) -> Vec<Vec
             seating.take_earliest(endpoint, pending);
         }
     }
-    // 3.
+    // 2.
     unhurried.retain(|endpoint| !seating.stay(*endpoint, &stakes.pending[*endpoint], usize::MAX));
     for endpoint in unhurried {
         seating.take_earliest(endpoint, &stakes.pending[endpoint]);

@@ -177,6 +177,73 @@ fn two_slices_that_exchange_members_cost_one_extra_write() {
 }
 
 #[test]
+fn an_endpoint_that_is_due_already_is_not_counted_again() {
+    // 1 is there under either port. Once `a` is written it is due; `b` then makes 2 due and no more.
+    let slices = vec![slice("a", None, 1, &same([1])), slice("b", None, 2, &same([1, 2]))];
+    let wanted = Group { port_names: vec![1, 2], ..group(1, &same([1, 2])) };
+    let all = problem(1, vec![wanted], slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    assert_eq!(steps, [update(0, 0, &[1]), update(1, 0, &[2])]);
+}
+
+#[test]
+fn most_endpoints_stay_where_another_pairing_would_not_save_a_write() {
+    // `a` and `b` are a cycle whatever is recycled; `c` throws out one that `e` takes in, `d` none.
+    let slices = vec![
+        slice("a", Some(0), 1, &same([4, 5, 6])),
+        slice("b", Some(1), 1, &same([1, 2, 3])),
+        slice("c", None, 1, &same([50, 51, 60])),
+        slice("d", None, 1, &same([70])),
+        slice("e", Some(3), 1, &same([80])),
+    ];
+    let wanted: [&[u32]; 4] = [&[3, 6], &[1, 2, 4, 5], &[50, 51], &[60, 80]];
+    let groups = wanted.iter().map(|wanted| group(1, &same(wanted.iter().copied()))).collect();
+    let all = problem(4, groups, slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    assert!(
+        steps.contains(&update(2, 2, &[50, 51])) && steps.contains(&Step::Delete { slice: 3 }),
+        "{steps:?}"
+    );
+}
+
+#[test]
+fn of_slices_that_may_be_written_the_one_that_gains_most_free_places_comes_first() {
+    // `a` has three places and needs two of them for its own members.
+    let slices = vec![slice("a", None, 1, &same([1, 2])), slice("b", None, 1, &same([99]))];
+    let all = problem(3, vec![group(1, &same([1, 2, 10, 11, 12]))], slices);
+    assert_eq!(arrange(&all), [update(1, 0, &[10, 11]), update(0, 0, &[1, 2, 12])]);
+}
+
+#[test]
+fn the_slice_that_takes_in_most_breaks_a_cycle() {
+    let slices = vec![slice("a", Some(0), 1, &same([4, 5, 6])), slice("b", Some(1), 1, &same([1, 2, 3]))];
+    let all = problem(4, vec![group(1, &same([3, 6])), group(1, &same([1, 2, 4, 5]))], slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    assert_eq!(steps, [update(1, 1, &[1, 2, 3, 4, 5]), update(0, 0, &[6, 3]), update(1, 1, &[1, 2, 4, 5])]);
+}
+
+#[test]
+fn a_cycle_is_broken_by_a_second_write_where_old_and_new_members_fit_into_the_slice() {
+    // Ten each, of which five belong into the other, and ten that nobody wants.
+    let slices = vec![
+        slice("a", Some(0), 1, &same((1..=10).chain(101..=110))),
+        slice("b", Some(1), 1, &same((11..=20).chain(111..=120))),
+    ];
+    let groups = vec![group(1, &same((1..=5).chain(11..=15))), group(1, &same((6..=10).chain(16..=20)))];
+    let all = problem(10, groups, slices);
+    let steps = arrange(&all);
+    assert_never_absent(&all, &steps);
+    let updated: Vec<usize> = steps
+        .iter()
+        .filter_map(|step| if let Step::Update { slice, .. } = step { Some(*slice) } else { None })
+        .collect();
+    assert_eq!((steps.len(), updated.len()), (3, 3), "{steps:?}");
+}
+
+#[test]
 fn a_slice_that_would_grow_too_large_to_be_written_twice_is_made_anew() {
     let of = |range: std::ops::Range<u32>| same(range);
     let slices = vec![slice("a", Some(0), 1, &of(0..900)), slice("b", Some(1), 1, &of(1000..1900))];

@@ -157,3 +157,9 @@ fn nothing_overflows_where_there_is_no_maximum() {
     let numbers = count(&problem(0, vec![group(1..=2)], vec![]));
     assert_eq!(numbers.creations, created(&[1, 1]), "a maximum of 0 reads as 1");
 }
+
+#[test]
+fn a_slice_of_a_group_that_is_not_there_goes() {
+    let all = problem(4, vec![group([1])], vec![slice(Some(0), [1]), slice(Some(1), [2])]);
+    assert_eq!(count(&all).fates[1], Deleted);
+}

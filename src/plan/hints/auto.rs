@@ -104,8 +104,7 @@ impl Seats {
             };
             let mut with_it = totals.clone();
             held.iter().for_each(|zone| with_it[*zone] += 1);
-            let touches = |zone: usize| with_it[zone] > totals[zone];
-            let fits = wants.iter().enumerate().all(|(at, want)| !touches(at) || with_it[at] <= want.maximum);
+            let fits = wants.iter().zip(&with_it).all(|(want, count)| *count <= want.maximum);
             if !untouched || !fits {
                 continue;
             }

@@ -109,10 +109,33 @@ mod tests {
             (vec![2, 1], vec![want(1.2, 1), want(1.8, 1)], vec![]),
             (vec![5, 5, 0], vec![want(4.5, 4), want(4.0, 4), want(1.5, 1)], vec![moved(1, 2)]),
             (vec![4, 4, 0], vec![want(3.0, 3), want(3.0, 3), want(2.0, 2)], vec![moved(0, 2), moved(1, 2)]),
+            (vec![4, 1, 1], vec![want(2.75, 2), want(1.5, 1), want(1.75, 1)], vec![moved(0, 2)]),
+            (
+                vec![2, 2, 2, 0],
+                vec![want(1.5, 1), want(1.75, 1), want(1.75, 1), want(1.0, 1)],
+                vec![moved(0, 3)],
+            ),
+            (vec![2, 2, 2, 0], vec![want(1.625, 1), want(1.625, 1), want(1.75, 1), want(1.0, 1)], vec![]),
+            (vec![3, 1, 1, 1], vec![want(2.0, 2), want(1.375, 1), want(1.375, 1), want(1.25, 1)], vec![]),
+            // One is enough on one side, a half on the other.
+            (vec![4, 1, 1], vec![want(3.0, 2), want(1.75, 1), want(1.25, 1)], vec![moved(0, 1)]),
+            (vec![2, 2, 0], vec![want(1.25, 1), want(1.75, 1), want(1.0, 1)], vec![moved(0, 2)]),
+            (vec![3, 1, 1], vec![want(2.0, 2), want(1.5, 1), want(1.5, 1)], vec![moved(0, 1)]),
+            (vec![2, 2, 0], vec![want(1.5, 1), want(1.5, 1), want(1.0, 1)], vec![moved(0, 2)]),
             (vec![1, 1, 9], vec![want(2.0, 2), want(2.0, 2)], vec![]),
         ] {
             assert_eq!(balance(&counts, &wants), expected, "{counts:?} {wants:?}");
         }
+    }
+
+    #[test]
+    fn a_zone_that_is_short_gets_from_the_largest_surplus_above_the_minimum() {
+        let wants = [want(8.5, 8), want(1.0, 1), want(2.5, 2)];
+        assert_eq!(relieve(&[10, 2, 0], &wants), [moved(0, 2), moved(1, 2)]);
+        let wants = [want(12.0, 10), want(4.0, 4), want(10.0, 8)];
+        assert_eq!(relieve(&[20, 1, 5], &wants)[0], moved(0, 2), "where most are missing");
+        let wants = [want(3.0, 3), want(3.25, 2), want(1.0, 1)];
+        assert_eq!(relieve(&[3, 3, 0], &wants), [moved(1, 2)]);
     }
 
     #[test]

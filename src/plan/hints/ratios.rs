@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Node, Nodes, Text};
+use smol_str::SmolStr;
+
+use crate::model::{Nodes, Text};
 
 /// How much more than its fair share of the traffic an endpoint may get.
 const OVERLOAD: f64 = 0.2;
@@ -55,7 +57,7 @@ impl Ratios {
     /// [`Off::Node`] and [`Off::Zones`].
     pub fn of(nodes: &Nodes) -> Result<Ratios, Off> {
         let mut zones: BTreeMap<&Text, u64> = BTreeMap::new();
-        let mut faulty: Option<&Node> = None;
+        let mut faulty: Option<&SmolStr> = None;
         for node in nodes.values().filter(|node| node.ready && !node.control_plane) {
             match (&node.zone, node.cpu_milli) {
                 (Some(zone), Some(cpu)) if cpu > 0 => {
@@ -63,12 +65,11 @@ impl Ratios {
                     *sum = sum.saturating_add(cpu);
                 }
                 // Nodes come in any order: the first by name is named.
-                _ if faulty.is_none_or(|known| node.key.name < known.key.name) => faulty = Some(node),
-                _ => {}
+                _ => faulty = faulty.into_iter().chain([&node.key.name]).min(),
             }
         }
-        if let Some(node) = faulty {
-            return Err(Off::Node(Text::new(&node.key.name)));
+        if let Some(name) = faulty {
+            return Err(Off::Node(Text::new(name)));
         }
         if zones.len() < 2 {
             return Err(Off::Zones(zones.len()));

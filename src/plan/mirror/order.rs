@@ -161,10 +161,8 @@ impl State {
             Step::Widen(_, keep) => {
                 let kept: BTreeSet<Pair> =
                     keep.iter().flat_map(|&member| &rewrites[at].before[member]).copied().collect();
-                let (kept, lost): (Vec<Pair>, Vec<Pair>) =
-                    std::mem::take(&mut self.loses[at]).into_iter().partition(|pair| kept.contains(pair));
-                lost.iter().for_each(|pair| self.holders[*pair as usize] -= 1);
-                self.loses[at] = kept;
+                // The others are settled: a slice that is final has them.
+                self.loses[at].retain(|pair| kept.contains(pair));
             }
             Step::Replace(_) => {
                 self.waiting.remove(&at);
@@ -221,5 +219,26 @@ mod tests {
         // first, 0 would be the last holder and wait for 2, which waits for 0.
         let rewrites = [rewrite(&[1], &[2], false), rewrite(&[1], &[], false), rewrite(&[2], &[1], false)];
         assert_eq!(order(&rewrites, &[], true), [Step::Write(0), Step::Write(2), Step::Write(1)]);
+    }
+
+    #[test]
+    fn the_last_but_one_holder_makes_the_other_the_last() {
+        // 0 and 1 hold pair 1. When 0 has given it up, 1 and 2 wait for one another.
+        let rewrites = [
+            rewrite(&[1], &[4], false),
+            rewrite(&[1], &[3], false),
+            rewrite(&[3], &[1], false),
+            rewrite(&[4], &[], false),
+        ];
+        assert_eq!(
+            order(&rewrites, &[], true),
+            [Step::Write(0), Step::Write(3), Step::Widen(1, vec![0]), Step::Write(2), Step::Write(1)]
+        );
+    }
+
+    #[test]
+    fn in_a_circle_only_what_others_wait_for_stays_for_now() {
+        let swapped = [rewrite(&[5, 1], &[5, 2], false), rewrite(&[2], &[1], false)];
+        assert_eq!(order(&swapped, &[], true)[0], Step::Widen(0, vec![1]));
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::labels::TRIGGER_TIME;
 use crate::model::{
     AddressType, Addresses, Annotations, Conditions, Endpoint, Key, Labels, Port, Protocol, TargetReference,
     Text, Uid,
@@ -224,6 +225,18 @@ fn a_reduced_write_that_would_change_nothing_is_not_sent() {
 }
 
 #[test]
+fn a_trigger_time_alone_is_no_reason_to_send_a_reduced_write() {
+    for (annotation, sent) in [(TRIGGER_TIME, 0), ("team", 1)] {
+        let a = slice("a", 80, &["1"]);
+        let planned = Slice { annotations: Annotations::new([(annotation, "new")]), ..slice("a", 80, &[]) };
+        let mut walk = progress(vec![create(&slice("n", 81, &["1"])), update(&a, &planned)], &[&a]);
+        walk.ready();
+        walk.answered(0, Outcome::Failed);
+        assert_eq!(walk.ready().len(), sent, "{annotation}");
+    }
+}
+
+#[test]
 fn a_slice_that_is_not_owned_holds_its_addresses_until_it_is_deleted() {
     let (a, foreign) = (slice("a", 80, &["1", "2"]), slice("u", 80, &["2"]));
     let writes = vec![
@@ -341,4 +354,51 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
     walk.answered(0, Outcome::Gone);
     walk.answered(0, Outcome::Failed);
     assert!(walk.finished());
+}
+
+#[test]
+fn nobody_waits_for_a_write_that_takes_out_what_its_slice_does_not_hold_yet() {
+    let (a, b, c) = (slice("a", 80, &["1"]), slice("b", 80, &["2", "3"]), slice("c", 80, &["2"]));
+    let writes = vec![
+        update(&a, &slice("a", 80, &["1", "2"])),
+        update(&a, &slice("a", 80, &["1"])),
+        update(&b, &slice("b", 80, &["3"])),
+    ];
+    assert_eq!(numbers(&progress(writes, &[&a, &b, &c]).ready()), [0, 2], "c holds 2 all the time");
+}
+
+#[test]
+fn a_delete_that_becomes_an_update_changes_nothing_but_the_endpoints() {
+    let a = slice("a", 80, &["1", "dead"]);
+    let stale = Slice { labels: Labels::new([("team", "before")]), ..a.clone() };
+    let write = Write { slice: stale, ..delete(&a, Stage::Deletes) };
+    let mut walk = progress(vec![create(&slice("n", 81, &["1"])), write], &[&a]);
+    walk.ready();
+    walk.answered(0, Outcome::Failed);
+    assert_eq!(only(&mut walk).slice, Slice { endpoints: vec![endpoint("1", true)], ..a });
+}
+
+#[test]
+fn members_that_are_replaced_by_as_many_others_are_at_stake() {
+    let a = slice("a", 80, &["1"]);
+    let mut walk =
+        progress(vec![create(&slice("n", 81, &["1"])), update(&a, &slice("a", 80, &["9"]))], &[&a]);
+    assert_eq!(numbers(&walk.ready()), [0]);
+    walk.answered(0, Outcome::Failed);
+    assert_eq!(addresses(&only(&mut walk).slice), ["1", "9"]);
+}
+
+#[test]
+fn ports_in_another_order_are_the_same_ports() {
+    let in_order = |slice: Slice, names: [&str; 2]| {
+        let port = |name| Port { name: Some(Text::new(name)), ..slice.ports[0].clone() };
+        Slice { ports: names.map(port).into(), ..slice }
+    };
+    let a = in_order(slice("a", 80, &["1"]), ["x", "y"]);
+    let planned = in_order(slice("a", 80, &["5"]), ["y", "x"]);
+    let new = in_order(slice("n", 81, &["1"]), ["x", "y"]);
+    let mut walk = progress(vec![create(&new), update(&a, &planned)], &[&a]);
+    walk.ready();
+    walk.answered(0, Outcome::Failed);
+    assert_eq!(addresses(&only(&mut walk).slice), ["1", "5"], "the new member is not held back");
 }

@@ -22,7 +22,6 @@ pub struct Survey<'a> {
     pub reports: Vec<Report>,
     pods: usize,
     terminal: usize,
-    without_ip: usize,
 }
 
 /// Looks over these Pods, sorted by name, each name once.
@@ -41,13 +40,12 @@ pub fn survey<'a>(
         reports: faults.into_iter().map(warning).collect(),
         pods: pods.len(),
         terminal: 0,
-        without_ip: 0,
     };
     for &pod in pods {
         let verdict = endpoint::judge(service, pod, nodes);
         match verdict {
             Verdict::Terminal => survey.terminal += 1,
-            Verdict::NoIp => survey.without_ip += 1,
+            Verdict::NoIp => {}
             Verdict::UnknownNode(name) => {
                 resolver.group(pod);
                 survey.miss(service, pod, name);
