@@ -1,6 +1,7 @@
 //! What is shipped for a cluster: the Helm chart and the kustomize manifests, judged by the tools that
 //! operators use (Helm, kubectl) and by a real API server.
 
+#![cfg(feature = "controller")]
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

@@ -74,6 +74,7 @@ pub enum Moment<'a> {
     /// As JSON has it.
     Text(Str<'a>),
     /// As protobuf has it.
+    #[cfg(feature = "controller")]
     Time(Time),
 }
 
@@ -88,6 +89,7 @@ impl Moment<'_> {
         match self {
             Moment::None => None,
             Moment::Text(text) => Time::parse(text),
+            #[cfg(feature = "controller")]
             Moment::Time(time) => Some(*time),
         }
     }
