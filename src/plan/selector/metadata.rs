@@ -32,7 +32,7 @@ impl<'a> Metadata<'a> {
 
     /// Whether labels and owner reference of a slice of ours are right.
     pub fn fits(&self, slice: &Slice) -> bool {
-        (slice.labels.same(&self.labels) || slice.labels == self.labels)
+        slice.labels == self.labels
             && (slice.owners.contains(&self.owner) || controlled_by_another(slice, self.service))
     }
 
