@@ -21,5 +21,7 @@ pub mod cli;
 pub mod control;
 #[cfg(feature = "controller")]
 pub mod kubeapi;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 #[cfg(feature = "controller")]
 pub mod serve;

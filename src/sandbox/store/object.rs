@@ -1,0 +1,103 @@
+//! One stored object.
+
+use bytes::Bytes;
+use serde_json::Value;
+use smol_str::SmolStr;
+
+use crate::sandbox::kinds::Kind;
+
+/// Where an object stands among those of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Empty for what has no namespace.
+    pub namespace: SmolStr,
+    /// The object's name.
+    pub name: SmolStr,
+}
+
+impl Key {
+    /// The key of a namespace and a name.
+    #[must_use]
+    pub fn new(namespace: &str, name: &str) -> Key {
+        Key { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+/// An object as it is sent, and of it what is asked for without reading it: selectors, preconditions,
+/// the way to its key.
+#[derive(Debug)]
+pub struct Object {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it stands.
+    pub key: Key,
+    /// `metadata.uid`.
+    pub uid: SmolStr,
+    /// `metadata.resourceVersion`.
+    pub version: u64,
+    /// `metadata.labels`, ordered by key.
+    pub labels: Box<[(SmolStr, SmolStr)]>,
+    /// What field selectors may ask for, see [`Strategy::fields`](crate::sandbox::kinds::Strategy::fields).
+    pub fields: Box<[(&'static str, SmolStr)]>,
+    /// The object without `kind` and `apiVersion`, as in a list.
+    json: Bytes,
+}
+
+impl Object {
+    /// An object at a version. `value` has a name and a uid; its version and its type are replaced.
+    #[must_use]
+    pub fn new(kind: Kind, mut value: Value, version: u64) -> Object {
+        value["metadata"]["resourceVersion"] = version.to_string().into();
+        if let Some(map) = value.as_object_mut() {
+            map.remove("kind");
+            map.remove("apiVersion");
+        }
+        let metadata = &value["metadata"];
+        let text = |field: &str| SmolStr::from(metadata[field].as_str().unwrap_or_default());
+        let labels = metadata["labels"].as_object().map_or_else(Box::default, |labels| {
+            labels
+                .iter()
+                .map(|(key, value)| (key.as_str().into(), value.as_str().unwrap_or_default().into()))
+                .collect()
+        });
+        Object {
+            kind,
+            key: Key { namespace: text("namespace"), name: text("name") },
+            uid: text("uid"),
+            version,
+            labels,
+            fields: kind.strategy().fields(&value).into(),
+            json: value.to_string().into(),
+        }
+    }
+
+    /// The object, to be read or changed, without `kind` and `apiVersion`.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.json).unwrap_or_default() // we wrote it
+    }
+
+    /// The object's JSON without `kind` and `apiVersion`: how it stands in a list.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        self.json.clone()
+    }
+
+    /// Appends the object's JSON with `kind` and `apiVersion`: how it stands alone.
+    pub fn write_typed(&self, out: &mut Vec<u8>) {
+        let info = self.kind.info();
+        out.extend_from_slice(b"{\"kind\":\"");
+        out.extend_from_slice(info.kind.as_bytes());
+        out.extend_from_slice(b"\",\"apiVersion\":\"");
+        out.extend_from_slice(info.api_version().as_bytes());
+        out.extend_from_slice(b"\",");
+        out.extend_from_slice(self.json.get(1..).unwrap_or_default());
+    }
+
+    /// A label's value.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let at = self.labels.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
+        Some(self.labels[at].1.as_str())
+    }
+}
