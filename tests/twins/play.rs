@@ -211,6 +211,9 @@ impl Player<'_> {
                 let said = pair.peer_said(self.worlds[1].namespace(), &service).await;
                 let why = rules::may_sleep(&self.facts(&service, said));
                 if !why.is_empty() && !woken.contains_key(&service) {
+                    if rules::nodes_are_old(&why) {
+                        self.count_nodes_again(&service).await;
+                    }
                     self.wake(&service, rules::both_sleep(&why)).await;
                     woken.insert(service, why);
                 } else if late == LATE {
@@ -277,6 +280,18 @@ impl Player<'_> {
             }
         }
         (differences, fired)
+    }
+
+    /// A Node that counts for nobody comes and goes on the peer's twin.
+    async fn count_nodes_again(&self, service: &str) {
+        let world = &self.worlds[1];
+        let name = world.node_name(&format!("count-{}-{service}", self.mark));
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": name, "labels": {"node-role.kubernetes.io/control-plane": ""}},
+        });
+        world.api().create("/api/v1/nodes", &node).await.expect("a Node comes");
+        world.api().delete(&format!("/api/v1/nodes/{name}")).await.expect("it goes");
     }
 
     /// Changes something about the Service on the peer's twin that is in no slice, so that it is synced.

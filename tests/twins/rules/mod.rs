@@ -64,7 +64,7 @@ pub const RULES: [Rule; 24] = [
     },
     Rule {
         name: AUTO_NODES,
-        reason: "Services that could have hints now are woken by Node changes; upstream wakes only overloaded ones",
+        reason: "Services that could have hints now are woken by Node changes; upstream wakes only overloaded ones, and sees a Node's CPU and role only when some Node comes, goes, or changes readiness or zone",
     },
     Rule {
         name: STUCK,
@@ -292,6 +292,11 @@ pub fn may_sleep(facts: &Facts<'_>) -> Vec<&'static str> {
         why.insert(NEVER_WROTE);
     }
     why.into_iter().collect()
+}
+
+/// Whether the peer may still count Nodes as they were.
+pub fn nodes_are_old(why: &[&'static str]) -> bool {
+    why.contains(&AUTO_NODES)
 }
 
 /// Whether the reasons are such that ours may sleep too.
