@@ -11,7 +11,7 @@ use super::kinds::Kind;
 pub struct Status {
     /// The HTTP code.
     pub code: u16,
-    /// `NotFound`, `Conflict`, `Invalid`, …
+    /// `NotFound`, `Conflict`, `Invalid`, …; empty for an error that kube-apiserver has no word for.
     pub reason: &'static str,
     /// One sentence for people, in kube-apiserver's words.
     pub message: String,
@@ -128,8 +128,11 @@ impl Status {
     pub fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            body["reason"] = self.reason.into();
+        }
         let mut details = self.details.clone();
         if let Some(seconds) = self.retry_after {
             if details.is_null() {
