@@ -86,8 +86,14 @@ impl Status {
     #[must_use]
     pub fn invalid(kind: Kind, name: &str, errors: &[FieldError]) -> Status {
         let info = kind.info();
-        let texts: Vec<String> =
-            errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+        // The causes tell all, the message each sentence once.
+        let mut texts: Vec<String> = Vec::new();
+        for error in errors {
+            let text = format!("{}: {}", error.field, error.message);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
         let list = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),

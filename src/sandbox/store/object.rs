@@ -39,6 +39,8 @@ pub struct Object {
     pub labels: Box<[(SmolStr, SmolStr)]>,
     /// What field selectors may ask for, see [`Strategy::fields`](crate::sandbox::kinds::Strategy::fields).
     pub fields: Box<[(&'static str, SmolStr)]>,
+    /// What no other object may have, see [`Strategy::claims`](crate::sandbox::kinds::Strategy::claims).
+    pub claims: Box<[SmolStr]>,
     /// The object without `kind` and `apiVersion`, as in a list.
     json: Bytes,
 }
@@ -67,6 +69,7 @@ impl Object {
             version,
             labels,
             fields: kind.strategy().fields(&value).into(),
+            claims: kind.strategy().claims(&value).into(),
             json: value.to_string().into(),
         }
     }
