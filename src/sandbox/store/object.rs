@@ -56,6 +56,8 @@ pub struct Object {
     pub owners: Box<[Owner]>,
     /// It was deleted and waits for its end.
     pub deleting: bool,
+    /// What no other object may have, see [`Strategy::claims`](crate::sandbox::kinds::Strategy::claims).
+    pub claims: Box<[SmolStr]>,
     /// The object without `kind` and `apiVersion`, as in a list.
     json: Bytes,
 }
@@ -89,6 +91,7 @@ impl Object {
             fields: kind.strategy().fields(&value).into(),
             owners: metadata["ownerReferences"].as_array().into_iter().flatten().filter_map(owner).collect(),
             deleting: !metadata["deletionTimestamp"].is_null(),
+            claims: kind.strategy().claims(&value).into(),
             json: value.to_string().into(),
         }
     }
