@@ -1,15 +1,26 @@
 //! What differs from run to run by its nature is replaced by what it stands for: uids, versions,
 //! generated names and allocated addresses by their order, times by their being times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+/// Of longer ones the API server takes this many bytes.
+const LONGEST_PREFIX: usize = 58;
+
 /// The answers of one run in a form that is the same in every right run.
-pub fn canonical(mut answers: Vec<Value>, namespace: &str) -> Vec<Value> {
-    let mut seen = Seen { namespace: namespace.to_string(), ..Seen::default() };
+///
+/// `prefixes` are those that the sequence asks for with generateName, `words` what stood for
+/// something else in it.
+pub fn canonical(
+    mut answers: Vec<Value>,
+    namespace: &str,
+    prefixes: Vec<String>,
+    words: BTreeMap<String, String>,
+) -> Vec<Value> {
+    let mut seen = Seen { namespace: namespace.to_string(), prefixes, words, ..Seen::default() };
     answers.iter().for_each(|answer| seen.look(answer));
     seen.versions.sort_unstable();
     seen.versions.dedup();
@@ -25,7 +36,7 @@ struct Seen {
     /// What is replaced wherever it stands, and by what.
     words: BTreeMap<String, String>,
     counts: BTreeMap<&'static str, usize>,
-    given: BTreeSet<String>,
+    prefixes: Vec<String>,
 }
 
 impl Seen {
@@ -33,6 +44,9 @@ impl Seen {
         match value {
             Value::Array(list) => list.iter().for_each(|value| self.look(value)),
             Value::Object(map) => {
+                if map.get("kind").is_some_and(|kind| kind == "Status") {
+                    self.look_at_status(map);
+                }
                 if let Some(metadata) = map.get("metadata") {
                     self.look_at_metadata(metadata);
                 }
@@ -53,12 +67,32 @@ impl Seen {
             self.word("uid", uid);
         }
         self.versions.extend(version(&metadata["resourceVersion"]));
-        if let (Some(prefix), Some(name)) = (metadata["generateName"].as_str(), metadata["name"].as_str())
-            && name.strip_prefix(prefix).is_some_and(|suffix| suffix.len() == 5)
-            && !self.words.contains_key(name)
-        {
+        if let (Some(prefix), Some(name)) = (metadata["generateName"].as_str(), metadata["name"].as_str()) {
+            self.generated(prefix, name);
+        }
+    }
+
+    fn generated(&mut self, prefix: &str, name: &str) {
+        let prefix = &prefix[..prefix.len().min(LONGEST_PREFIX)];
+        let generated = name.strip_prefix(prefix).is_some_and(|suffix| suffix.len() == 5);
+        if generated && !self.words.contains_key(name) {
             let number = self.next("name");
+            let prefix = prefix.replace(&self.namespace, "{ns}");
             self.words.insert(name.to_string(), format!("{prefix}<random {number}>"));
+        }
+    }
+
+    /// A refusal names what it would have stored.
+    fn look_at_status(&mut self, status: &Map<String, Value>) {
+        let name = status.get("details").and_then(|details| details["name"].as_str()).unwrap_or_default();
+        for prefix in self.prefixes.clone() {
+            self.generated(&prefix, name);
+        }
+        let message = status.get("message").and_then(Value::as_str).unwrap_or_default();
+        if let Some((_, rest)) = message.split_once("failed to allocate IP: IPAddress.networking.k8s.io \"")
+            && let Some((address, _)) = rest.split_once('"')
+        {
+            self.word("cluster IPv4", address);
         }
     }
 
@@ -81,7 +115,7 @@ impl Seen {
 
     fn word(&mut self, kind: &'static str, word: &str) {
         // What a client chose stays: it is far from what a server draws.
-        if word.is_empty() || word.contains("c0de") || self.words.contains_key(word) {
+        if word.is_empty() || word.starts_with("c0de") || word.contains("-c0de-") || self.words.contains_key(word) {
             return;
         }
         let number = self.next(kind);
@@ -154,27 +188,53 @@ impl Seen {
         if let Some(time) = time_of_now(text) {
             return time.to_string();
         }
-        let mut out = text.replace(&self.namespace, "{ns}");
+        // Where the cluster of this suite stands in etcd.
+        let mut out = text.replace(&self.namespace, "{ns}").replace("Key: /shared/", "Key: /registry/");
         for (word, shown) in self.words.iter().rev() {
             if word.len() > 4 {
                 out = replace_word(&out, word, shown);
             }
         }
-        if key == "message" { self.versions_in(&out) } else { out }
+        if key == "message" { self.numbers_in(&self.objects_in(&out)) } else { out }
     }
 
-    /// Numbers that are versions, in a message.
-    fn versions_in(&self, text: &str) -> String {
+    /// An object that a message quotes as a whole.
+    fn objects_in(&self, text: &str) -> String {
+        let Some(start) = text.find("\"{\\\"") else { return text.to_string() };
+        let mut quoted = serde_json::Deserializer::from_str(&text[start..]).into_iter::<String>();
+        let Some(Ok(inner)) = quoted.next() else { return text.to_string() };
+        let end = start + quoted.byte_offset();
+        let Ok(mut object) = serde_json::from_str::<Value>(&inner) else { return text.to_string() };
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        self.replace(&mut object, "");
+        format!("{}{object}{}", &text[..start], &text[end..])
+    }
+
+    /// Numbers that are versions or allocated node ports, in a message.
+    fn numbers_in(&self, text: &str) -> String {
+        let versions = text.to_lowercase().contains("resource version") || text.contains("ResourceVersion");
+        let about = if versions { 0..900_000_000 } else { 30_086..32_768 };
         let mut out = String::new();
         let mut digits = String::new();
+        let mut before = ' ';
         for character in text.chars().chain([' ']) {
             if character.is_ascii_digit() {
                 digits.push(character);
                 continue;
             }
-            let number = digits.parse().ok().filter(|number| self.versions.contains(number) && *number > 99);
-            match number {
-                Some(version) => out.push_str(&format!("<version {}>", self.rank(version))),
+            let part_of_a_word = [before, character].iter().any(|c| c.is_ascii_alphanumeric() || *c == '-');
+            before = character;
+            if part_of_a_word {
+                out.push_str(&digits);
+                digits.clear();
+                out.push(character);
+                continue;
+            }
+            match digits.parse().ok().filter(|number| about.contains(number)) {
+                Some(version) if versions => out.push_str(&format!("<version {}>", self.rank(version))),
+                Some(_) => out.push_str("<node port>"),
                 None => out.push_str(&digits),
             }
             digits.clear();

@@ -16,6 +16,8 @@ mod canonical;
 mod compare;
 mod hand;
 mod play;
+mod random;
+mod real;
 mod rules;
 mod run;
 mod shrink;

@@ -1,6 +1,7 @@
 //! Plays a sequence on one API server and writes its answers down.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -15,8 +16,12 @@ use crate::support::api::Api;
 use crate::support::wait::{SOON, eventually};
 use crate::support::{Stage, World};
 
+/// What the uid of an object that is not there stands for.
+const NO_UID: &str = "66666666-c0de-4000-8000-000000000000";
 /// How long an event that is due may take before the transcript says that it did not come.
 const EVENT_WITHIN: Duration = Duration::from_secs(20);
+/// How long an answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// What came of a sequence: one answer a step, comparable.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +29,11 @@ pub struct Transcript(pub Vec<Value>);
 
 /// Plays a sequence in the namespace `namespace`, which is made for it.
 pub async fn play(stage: &dyn Stage, sequence: &Sequence, namespace: &str) -> Transcript {
-    World::named(stage.api(), namespace).await;
+    let world = World::named(stage.api(), namespace).await;
+    let made = world.api().get(&format!("/api/v1/namespaces/{namespace}")).await.expect("the namespace");
     let mut play = Play {
+        oldest: made["metadata"]["resourceVersion"].as_str().unwrap_or("1").to_string(),
+        number: next_number(),
         stage,
         api: stage.api(),
         namespace,
@@ -37,13 +45,32 @@ pub async fn play(stage: &dyn Stage, sequence: &Sequence, namespace: &str) -> Tr
         let answer = play.step(step).await;
         play.written.push(answer);
     }
-    Transcript(canonical(play.written, namespace))
+    let prefixes = sequence.steps.iter().filter_map(generate_name).collect();
+    let words = play.own().into_iter().zip(["{ip}", "{ip6}", "{port}"].map(str::to_string)).collect();
+    Transcript(canonical(std::mem::take(&mut play.written), namespace, prefixes, words))
+}
+
+/// The prefix that a step asks for.
+fn generate_name(step: &Step) -> Option<String> {
+    let Step::Ask(Ask { body: Some(body), .. }) = step else { return None };
+    let object: Value = serde_json::from_str(body).ok()?;
+    let prefix = object["metadata"]["generateName"].as_str()?;
+    (!prefix.is_empty()).then(|| prefix.to_string())
+}
+
+/// Which play of this process it is.
+fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 struct Play<'a> {
     stage: &'a dyn Stage,
     api: &'a Api,
     namespace: &'a str,
+    /// The version before everything here: what a missing version stands for.
+    oldest: String,
+    number: usize,
     /// Bodies by label, and the last state of each object.
     answers: BTreeMap<String, Value>,
     watches: BTreeMap<String, Watch>,
@@ -90,6 +117,16 @@ impl Play<'_> {
         request.body(body.unwrap_or_default()).expect("a request")
     }
 
+    /// A cluster IP of each family and a node port that no other play asks for.
+    fn own(&self) -> [String; 3] {
+        let (high, low) = (self.number / 250 % 250, self.number % 250);
+        [
+            format!("10.9.{high}.{}", low + 1),
+            format!("fd00:1::e:{:x}", self.number % 0xffff + 1),
+            (30_000 + self.number % 80).to_string(),
+        ]
+    }
+
     /// The text with what its references stand for.
     fn resolved(&self, text: &str) -> String {
         let mut out = String::new();
@@ -98,11 +135,14 @@ impl Play<'_> {
             rest.split_once('«').and_then(|(before, inside)| Some((before, inside.split_once('»')?)))
         {
             out.push_str(before);
-            out.push_str(&self.referred(reference).unwrap_or_else(|| "1".to_string()));
+            let missing = if reference.ends_with("/uid") { NO_UID } else { &self.oldest };
+            out.push_str(&self.referred(reference).unwrap_or_else(|| missing.to_string()));
             rest = after;
         }
         out.push_str(rest);
-        out.replace("{ns}", self.namespace)
+        let [ip, ip6, port] = self.own();
+        let out = out.replace("{ns}", self.namespace).replace("{ip}", &ip).replace("{ip6}", &ip6);
+        out.replace("\"{port}\"", &port)
     }
 
     fn referred(&self, reference: &str) -> Option<String> {
@@ -113,10 +153,28 @@ impl Play<'_> {
         }
     }
 
+    /// What may be answered from a cache is: it must have seen everything before.
+    async fn catch_up(&self, ask: &Ask) {
+        if ask.method != "GET" || !ask.path.contains("/namespaces/{ns}/") && !ask.path.contains("/nodes") {
+            return;
+        }
+        let Some((path, query)) = ask.path.split_once('?') else { return };
+        if path.contains("/watch/") || !query.contains("watch=") && !query.contains("resourceVersion=") {
+            return;
+        }
+        let words: Vec<&str> = path.split('/').collect();
+        let place = words.iter().position(|word| *word == "namespaces").map_or(3, |at| at + 2);
+        let collection = words[..words.len().min(place + 1)].join("/");
+        let path = self.resolved(&format!("{collection}?fieldSelector=metadata.name%3Dcatch-up"));
+        let _ = self.api.get(&path).await; // some paths do not exist
+    }
+
     async fn ask(&mut self, ask: &Ask) -> Value {
-        let answer = match self.api.ask(self.request(ask)).await {
-            Ok(answer) => answer,
-            Err(why) => return json!({"no answer": why}),
+        self.catch_up(ask).await;
+        let answer = match tokio::time::timeout(ANSWER_WITHIN, self.api.ask(self.request(ask))).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(why)) => return json!({"no answer": why}),
+            Err(_) => return json!({"no answer": "in time"}),
         };
         let (head, bytes) = answer.into_parts();
         let body = serde_json::from_slice(&bytes)
@@ -149,9 +207,11 @@ impl Play<'_> {
     }
 
     async fn watch(&mut self, ask: &Ask) -> Value {
-        let answer = match self.api.open(self.request(ask)).await {
-            Ok(answer) => answer,
-            Err(why) => return json!({"no answer": why}),
+        self.catch_up(ask).await;
+        let answer = match tokio::time::timeout(ANSWER_WITHIN, self.api.open(self.request(ask))).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(why)) => return json!({"no answer": why}),
+            Err(_) => return json!({"no answer": "in time"}),
         };
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
@@ -205,6 +265,11 @@ impl Watch {
                     events.push("closed".into());
                     break;
                 }
+                // When they come is up to the server, but for the one that ends the initial events.
+                Ok(Some(event))
+                    if event["type"] == "BOOKMARK"
+                        && !ends(&event, &Until::InitialEnd)
+                        && *until != Until::Closed => {}
                 Ok(Some(event)) => {
                     let end = ends(&event, until);
                     events.push(event);

@@ -2,8 +2,9 @@
 //!
 //! Paths and bodies may hold `{ns}`, the namespace that the sequence has for itself, and references to
 //! earlier answers: `«LABEL#/json/pointer»`. The label is that of a step, or `services/web` for the
-//! last answer that showed this object; what is not there becomes `1`, so that a shortened sequence is
-//! still one.
+//! last answer that showed this object; what is not there becomes the version of the namespace, so that
+//! a shortened sequence is still one. `{ip}`, `{ip6}` and `"{port}"` are a cluster IP of each family and a
+//! node port that no other sequence asks for.
 
 use std::fmt;
 

@@ -253,7 +253,6 @@ fn nonsense(s: &mut Script) {
     for query in [
         "timeoutSeconds=x",
         "timeoutSeconds=5",
-        "watch=nonsense",
         "pretty=true",
         "unknown=5",
         "sendInitialEvents=true",

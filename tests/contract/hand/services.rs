@@ -164,21 +164,30 @@ fn asked_for(s: &mut Script) {
     let made = s.create("services", service("a"));
     let address = of(&made, "/spec/clusterIP");
     s.create("services", with(service("b"), "/spec/clusterIP", json!(address)));
-    for address in
-        ["192.0.2.1", "nonsense", "10.0.0.0", "fd00:1::0:ffff", "10.0.0.01", "::ffff:10.0.0.9", "None ", ""]
-    {
+    for address in [
+        "192.0.2.1",
+        "nonsense",
+        "10.0.0.0",
+        "{ip6}",
+        "fd00:1::0:fffe",
+        "10.9.0.01",
+        "{ip}",
+        "::ffff:10.9.0.9",
+        "None ",
+        "",
+    ] {
         s.create("services", with(service("c"), "/spec/clusterIP", json!(address)));
         s.delete("services/c");
     }
-    s.create("services", with(service("d"), "/spec/clusterIPs", json!(["None", "10.0.0.9"])));
+    s.create("services", with(service("d"), "/spec/clusterIPs", json!(["None", "{ip}"])));
     s.create(
         "services",
         with(with(service("e"), "/spec/clusterIP", json!("None")), "/spec/clusterIPs", json!([""])),
     );
-    s.merge("services/a", json!({"spec": {"clusterIP": "10.0.200.200"}}));
+    s.merge("services/a", json!({"spec": {"clusterIP": "{ip}"}}));
     s.merge("services/a", json!({"spec": {"clusterIP": null}}));
     s.merge("services/a", json!({"spec": {"clusterIP": null, "clusterIPs": null}}));
-    s.merge("services/a", json!({"spec": {"clusterIPs": ["10.0.200.200"]}}));
+    s.merge("services/a", json!({"spec": {"clusterIPs": ["{ip}"]}}));
     s.update("services/a", service("a"));
 }
 
@@ -200,9 +209,9 @@ fn node_ports(s: &mut Script) {
     s.raw("POST", "services", crate::step::JSON, crate::step::JSON, Some(raw));
     s.create("services", nodes("c", json!([{"port": 80, "nodePort": 80}])));
     s.create("services", nodes("d", json!([{"port": 80, "nodePort": -1}])));
-    s.create("services", nodes("e", json!([{"name": "x", "port": 80, "nodePort": 32100}, {"name": "y", "port": 81, "nodePort": 32100}])));
+    s.create("services", nodes("e", json!([{"name": "x", "port": 80, "nodePort": "{port}"}, {"name": "y", "port": 81, "nodePort": "{port}"}])));
     s.create("services", nodes("f", json!([{"name": "x", "port": 53, "protocol": "TCP"}, {"name": "y", "port": 53, "protocol": "UDP"}])));
-    s.create("services", of_spec("g", json!({"ports": [{"port": 80, "nodePort": 32101}]})));
+    s.create("services", of_spec("g", json!({"ports": [{"port": 80, "nodePort": 30085}]})));
     s.merge("services/a", json!({"spec": {"ports": [{"name": "x", "port": 80}]}}));
     s.merge("services/a", json!({"spec": {"type": "ClusterIP"}}));
     s.update("services/a", nodes("a", json!([{"name": "x", "port": 80}])));
@@ -269,7 +278,7 @@ fn immutable(s: &mut Script) {
     s.create("services", with(service("a"), "/spec/type", json!("LoadBalancer")));
     s.merge("services/a", json!({"spec": {"loadBalancerClass": "example.org/x"}}));
     s.merge("services/a", json!({"spec": {"ports": [{"port": 0}]}}));
-    s.merge("services/a", json!({"spec": {"clusterIPs": ["10.0.0.200", "fd00:1::200"]}}));
+    s.merge("services/a", json!({"spec": {"clusterIPs": ["{ip}", "{ip6}"]}}));
     s.merge("services/a", json!({"metadata": {"name": "b"}}));
     s.merge("services/a", json!({"metadata": {"uid": "44444444-c0de-4000-8000-000000000000"}}));
     s.merge("services/a", json!({"metadata": {"labels": {"bad key": "x"}}}));
