@@ -115,7 +115,11 @@ impl Seen {
 
     fn word(&mut self, kind: &'static str, word: &str) {
         // What a client chose stays: it is far from what a server draws.
-        if word.is_empty() || word.starts_with("c0de") || word.contains("-c0de-") || self.words.contains_key(word) {
+        if word.is_empty()
+            || word.starts_with("c0de")
+            || word.contains("-c0de-")
+            || self.words.contains_key(word)
+        {
             return;
         }
         let number = self.next(kind);

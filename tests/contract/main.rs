@@ -20,5 +20,6 @@ mod random;
 mod real;
 mod rules;
 mod run;
+mod sandbox;
 mod shrink;
 mod step;
