@@ -155,6 +155,12 @@ impl Seen {
         if map.get("kind").is_some_and(|kind| kind == "Table") {
             blank_ages(map);
         }
+        for (list, name) in NAMED_LISTS {
+            by_name(map, list, name);
+        }
+        if let Some(address) = map.get_mut("serverAddress") {
+            *address = "<address>".into();
+        }
         if map.contains_key("resourceVersion") {
             let named = map.contains_key("name") || map.contains_key("uid");
             if let Some(version) = version(&map["resourceVersion"]) {
@@ -285,6 +291,32 @@ fn time_of_now(text: &str) -> Option<&'static str> {
         20 => Some("<time>"),
         27 => Some("<time with microseconds>"),
         _ => Some("<time in another form>"),
+    }
+}
+
+/// Lists of discovery become maps, so that one that is missing does not push the others about.
+const NAMED_LISTS: [(&str, &str); 4] =
+    [("resources", "/name"), ("resources", "/resource"), ("groups", "/name"), ("items", "/metadata/name")];
+
+fn by_name(map: &mut Map<String, Value>, list: &str, name: &str) {
+    let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default();
+    // The list of a version within a group has no kind.
+    let discovery = match list {
+        "resources" => kind == "APIResourceList" || map.contains_key("freshness"),
+        "groups" => kind == "APIGroupList",
+        _ => kind == "APIGroupDiscoveryList",
+    };
+    if !discovery {
+        return;
+    }
+    let Some(Value::Array(all)) = map.get(list) else { return };
+    let pairs = all.iter().filter_map(|one| {
+        let key = one.pointer(name)?.as_str()?.replace('/', " ");
+        Some((if key.is_empty() { "core".to_string() } else { key }, one.clone()))
+    });
+    let named: Map<String, Value> = pairs.collect();
+    if named.len() == all.len() {
+        map.insert(list.to_string(), Value::Object(named));
     }
 }
 

@@ -49,10 +49,26 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The steps with a difference that no rule explains: each with its first one.
+    /// The steps with a difference that no rule explains: each with its first one. Versions and uids are
+    /// numbered, so what is stored once more or less moves all that come later: those are not shown.
     pub fn first_of_each_step(&self) -> Vec<&Difference> {
         let mut firsts: Vec<&Difference> = Vec::new();
-        for difference in &self.unexplained {
+        let follows = |difference: &Difference| {
+            let numbered = |value: &Option<Value>| {
+                value
+                    .as_ref()
+                    .and_then(Value::as_str)
+                    .is_some_and(|text| text.contains('<') && text.ends_with('>'))
+            };
+            numbered(&difference.truth) && numbered(&difference.ours)
+        };
+        let first_of_all = self.unexplained.first();
+        for difference in self
+            .unexplained
+            .iter()
+            .filter(|difference| !follows(difference))
+            .chain(first_of_all.filter(|first| follows(first)))
+        {
             if firsts.last().is_none_or(|last| last.step != difference.step) {
                 firsts.push(difference);
             }
