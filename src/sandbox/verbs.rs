@@ -147,7 +147,13 @@ impl Store {
 }
 
 fn decoded(kind: Kind, body: Value) -> Result<Value, Status> {
-    kind.strategy().read(body).map_err(Status::bad_request)
+    kind.strategy().read(body).map_err(|error| {
+        let info = kind.info();
+        Status::bad_request(format!(
+            "{0} in version \"{1}\" cannot be handled as a {0}: {error}",
+            info.kind, info.version
+        ))
+    })
 }
 
 fn refuse(kind: Kind, key: &Key, errors: &[super::status::FieldError]) -> Result<(), Status> {
