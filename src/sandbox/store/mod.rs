@@ -5,6 +5,7 @@
 //! whole state at once, as a store with serialised writes does.
 
 mod object;
+mod past;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
@@ -15,7 +16,8 @@ use serde_json::Value;
 use smol_str::SmolStr;
 use tokio::sync::watch;
 
-pub use object::{Key, Object};
+pub use object::{Key, Object, Owner};
+pub use past::Page;
 
 use super::kinds::Kind;
 
@@ -159,6 +161,26 @@ impl Store {
         }
         let from = shelf.history.partition_point(|change| change.object.version <= version);
         Ok(shelf.history.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    /// What is new of a kind after `version`: at most `limit` changes in order, and the version up to
+    /// which they are all.
+    ///
+    /// # Errors
+    /// When some of them are no longer remembered.
+    pub fn news(&self, kind: Kind, version: u64, limit: usize) -> Result<(Vec<Change>, u64), Compacted> {
+        let state = self.state.lock();
+        let shelf = &state.shelves[kind.index()];
+        if version < shelf.oldest {
+            return Err(Compacted { oldest: shelf.oldest });
+        }
+        let from = shelf.history.partition_point(|change| change.object.version <= version);
+        let changes: Vec<Change> = shelf.history.iter().skip(from).take(limit).cloned().collect();
+        let reached = match changes.last() {
+            Some(last) if changes.len() == limit => last.object.version,
+            _ => state.version.max(version),
+        };
+        Ok((changes, reached))
     }
 
     /// Wakes whoever holds it at every change of the kind.
