@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
+use crate::stage;
 use crate::support::pods::service;
 use crate::support::wait::SOON;
-use crate::support::{Consumer, Controller, Stage, World, eventually, real};
+use crate::support::{Consumer, Controller, Stage, World, eventually};
 
 const SERVICES: usize = 500;
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -114,7 +115,7 @@ async fn requests(stage: &dyn Stage) -> u64 {
 
 #[tokio::test]
 async fn a_leader_that_is_told_to_end_hands_over_at_once() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let Replicas { world, consumer, mut leader, standby } = Replicas::start(&stage, &DEFAULTS).await;
     let first = lease(&stage).await;
     leader.process().signal("TERM");
@@ -142,7 +143,7 @@ async fn a_leader_that_is_told_to_end_hands_over_at_once() {
 
 #[tokio::test]
 async fn a_leader_that_is_killed_is_replaced_when_its_lease_has_run_out() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let Replicas { world, consumer, leader, standby } = Replicas::start(&stage, &DEFAULTS).await;
     leader.kill();
     let again = Controller::start(&stage, &DEFAULTS).await;
@@ -155,7 +156,7 @@ async fn a_leader_that_is_killed_is_replaced_when_its_lease_has_run_out() {
 
 #[tokio::test]
 async fn a_leader_that_is_killed_is_replaced_within_short_durations_too() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let Replicas { world, consumer, leader, standby } = Replicas::start(&stage, &SHORT).await;
     let killed = Instant::now();
     leader.kill();
@@ -167,7 +168,7 @@ async fn a_leader_that_is_killed_is_replaced_within_short_durations_too() {
 
 #[tokio::test]
 async fn a_leader_that_froze_is_replaced_and_ends_without_a_write_when_it_thaws() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let mut replicas = Replicas::start(&stage, &SHORT).await;
     replicas.leader.freeze();
     // The frozen one finds this change, and the next, in its streams when it thaws.

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::play::{Play, SETTLED, ips, lines, name_of, names, text, uid_of, web};
+use crate::stage;
 use crate::support::pods::{Object, pod, service, service_without_selector};
 use crate::support::wait::SOON;
 use crate::support::world::{MANAGED_BY, SELECTOR_LOOP, SERVICE_NAME};
-use crate::support::{Controller, World, eventually, real};
+use crate::support::{Controller, World, eventually};
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 
@@ -523,7 +524,7 @@ async fn two_hundred_and_fifty_pods_fill_three_slices_and_shrink_without_rebalan
 
 #[tokio::test]
 async fn the_maximum_of_a_slice_is_obeyed_and_larger_slices_are_not_split() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let world = World::new(&stage, "maximum").await;
     let addresses = world.pods("web", 25, 1).await;
     world.service(web("web")).await;
