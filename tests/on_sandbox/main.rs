@@ -19,6 +19,7 @@ mod support;
 
 #[path = "../real/edits.rs"]
 mod edits;
+mod faults;
 #[path = "../real/metrics.rs"]
 mod metrics;
 #[path = "../real/mirroring.rs"]

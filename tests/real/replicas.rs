@@ -99,20 +99,6 @@ async fn lease(stage: &dyn Stage) -> Value {
     stage.api().get(LEASE).await.expect("the Lease")["spec"].clone()
 }
 
-/// How many writes of slices were asked for at the API server, refused ones among them.
-async fn requests(stage: &dyn Stage) -> u64 {
-    let metrics = stage.api().text("/metrics").await.expect("the metrics of the API server");
-    let of_slices = |line: &&str| {
-        line.starts_with("apiserver_request_total{")
-            && line.contains("resource=\"endpointslices\"")
-            && ["POST", "PUT", "DELETE"].iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
-    };
-    let counts = metrics.lines().filter(of_slices).filter_map(|line| line.rsplit_once(' '));
-    let sum: u64 = counts.filter_map(|(_, count)| count.parse::<u64>().ok()).sum();
-    assert!(sum > 0, "the API server counts no writes");
-    sum
-}
-
 #[tokio::test]
 async fn a_leader_that_is_told_to_end_hands_over_at_once() {
     let Some(stage) = stage::exclusive().await else { return };
@@ -187,12 +173,12 @@ async fn a_leader_that_froze_is_replaced_and_ends_without_a_write_when_it_thaws(
 
     replicas.consumer.caught_up().await;
     replicas.consumer.forget_writes();
-    let asked = requests(&stage).await;
+    let asked = stage::writes_asked(&stage).await;
     replicas.leader.thaw();
     assert_eq!(replicas.leader.exit(Duration::from_secs(5)).await, 1, "{}", replicas.leader.log());
     replicas.consumer.caught_up().await;
     assert_eq!(replicas.consumer.writes(), [], "the frozen one wrote");
-    assert_eq!(requests(&stage).await, asked, "the frozen one tried to write");
+    assert_eq!(stage::writes_asked(&stage).await, asked, "the frozen one tried to write");
     assert_eq!(replicas.world.versions().await, standing);
     assert_eq!(lease(&stage).await["holderIdentity"], holder);
     let log = replicas.leader.log();

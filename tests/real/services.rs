@@ -376,6 +376,8 @@ async fn issues_118376_and_91072_slices_stay_when_the_selector_is_removed_and_ar
     let uid = uid_of(&play.only("web").await);
     let remove = async {
         play.patch("services", "web", json!({"spec": {"selector": null}})).await;
+        // The Pods are told of on another watch.
+        play.settle(SETTLED).await;
         play.set_ready("web-0", false).await;
     };
     assert_eq!(play.writes("web", remove).await, (0, 0, 0));
