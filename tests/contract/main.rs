@@ -15,6 +15,7 @@ mod support;
 mod canonical;
 mod compare;
 mod hand;
+mod planted;
 mod play;
 mod random;
 mod real;
