@@ -25,3 +25,4 @@ mod refusals;
 mod replicas;
 mod restarts;
 mod services;
+mod stage;

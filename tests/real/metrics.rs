@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use crate::play::{lines, web};
+use crate::stage;
 use crate::support::controller::Metrics;
 use crate::support::pods::{endpoints, service_without_selector};
 use crate::support::wait::SOON;
-use crate::support::{Consumer, Controller, World, eventually, real};
+use crate::support::{Consumer, Controller, World, eventually};
 
 const SELECTOR: &str = "endpoint_slice_controller";
 const MIRRORING: &str = "endpoint_slice_mirroring_controller";
@@ -31,7 +32,7 @@ async fn stand(controller: &Controller, wanted: &[Sum<'_>]) -> Metrics {
 
 #[tokio::test]
 async fn every_sync_is_counted_as_upstream_counts_it() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let controller = Controller::start(&stage, &[]).await;
     let world = World::new(&stage, "metrics").await;
     // A placeholder in each family.
@@ -122,7 +123,7 @@ async fn every_sync_is_counted_as_upstream_counts_it() {
 /// What writes nothing is counted as a sync and as nothing else.
 #[tokio::test]
 async fn a_sync_that_finds_nothing_to_do_sends_nothing() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let controller = Controller::start(&stage, &[]).await;
     let world = World::new(&stage, "silent").await;
     let addresses = world.pods("web", 20, 1).await;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::play::{FOREIGN, Play, SETTLED, ips, is_mirrored, lines, name_of, uid_of, web};
+use crate::support::Stage;
 use crate::support::pods::{endpoints, service_without_selector};
 use crate::support::wait::SOON;
 use crate::support::world::{MANAGED_BY, MIRRORING_LOOP, SERVICE_NAME, TRIGGER_TIME};
@@ -405,9 +406,7 @@ async fn kep_4858_invalid_addresses_are_left_out_and_old_forms_are_mirrored_in_c
         &["10.0.0.2"],
         json!([{"port": 80, "protocol": "TCP"}]),
     )]);
-    let cluster = play.stage.cluster();
-    let key = format!("{}/services/endpoints/{}/ext", cluster.prefix(), play.namespace());
-    cluster.etcd().put_all([(key, old.to_string())]).await;
+    play.stage.put_unchecked("endpoints", &old).await;
     play.see("ext", &["IPv4 :80/TCP = 10.0.0.1 R, 10.0.0.2 r, 10.0.0.3 R", "IPv6 :80/TCP = 2001:db8::1 R"])
         .await;
     play.end().await;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::stage::{Held, TheStage, served};
 use crate::support::pods::{Object, endpoints, service_without_selector};
-use crate::support::real::{RealStage, served_with_controller};
 use crate::support::wait::SOON;
 use crate::support::world::{MANAGED_BY, MIRRORING_LOOP};
-use crate::support::{Consumer, Controller, World, eventually};
+use crate::support::{Consumer, World, eventually};
 
 /// Nothing was written for so long: time enough for what is queued at once.
 pub const SETTLED: Duration = Duration::from_millis(250);
@@ -19,10 +19,10 @@ pub const FOREIGN: Duration = Duration::from_millis(1300);
 
 /// One test on the served cluster.
 pub struct Play {
-    pub stage: RealStage,
+    pub stage: TheStage,
     pub world: World,
     pub consumer: Consumer,
-    controller: &'static Controller,
+    controller: Held,
 }
 
 impl std::ops::Deref for Play {
@@ -35,7 +35,7 @@ impl std::ops::Deref for Play {
 impl Play {
     /// A namespace that starts with `name`; `None` where there is no control plane.
     pub async fn begin(name: &str) -> Option<Play> {
-        let (stage, controller) = served_with_controller().await?;
+        let (stage, controller) = served().await?;
         let world = World::new(&stage, name).await;
         let consumer = Consumer::follow(&world).await;
         Some(Play { stage, world, consumer, controller })

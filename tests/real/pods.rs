@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::play::{Play, SETTLED, ips, uid_of, web};
 use crate::support::pods::{condition, node, pod, service};
 use crate::support::wait::SOON;
-use crate::support::{World, eventually};
+use crate::support::{Stage, World, eventually};
 
 const EMPTY: &str = "IPv4 - = -";
 /// A group with a Pod that has no address (yet) is desired, but no slice is made for no endpoint.
@@ -252,15 +252,13 @@ async fn kep_4858_addresses_of_old_objects_are_written_in_canonical_text_or_left
     let node = play.node_in("node", "zone-a").await;
     play.service(web("web").families(&["IPv4", "IPv6"])).await;
     let stored = ["010.001.000.002", "::ffff:10.1.0.3", "FD00:0:0::0001", "10.1.0.256", "fd00::5%eth0"];
-    let cluster = play.stage.cluster();
     for (number, ip) in stored.into_iter().enumerate() {
         let name = format!("old-{number}");
         let made = play.pod(pod(&name, "web", "192.0.2.200").on(&node)).await;
         let mut old = made.clone();
         old["status"]["podIP"] = json!(ip);
         old["status"]["podIPs"] = json!([{"ip": ip}]);
-        let key = format!("{}/pods/{}/{name}", cluster.prefix(), play.namespace());
-        cluster.etcd().put_all([(key, old.to_string())]).await;
+        play.stage.put_unchecked("pods", &old).await;
     }
     play.pod(pod("new", "web", "10.1.0.1").on(&node)).await;
     play.see(

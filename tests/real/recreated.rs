@@ -84,6 +84,8 @@ async fn slices_of_a_deleted_service_are_left_to_the_garbage_collector() {
     let writes = play
         .writes("web", async {
             play.delete("services", "web").await;
+            // The Pods are told of on another watch.
+            play.settle(SETTLED).await;
             play.set_ready("web-0", false).await;
             play.delete("pods", "web-1").await;
         })

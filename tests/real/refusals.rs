@@ -228,9 +228,7 @@ async fn addresses_that_are_left_out_are_told_once_in_events_on_the_endpoints() 
     let mut old = play.get("endpoints", "ext").await;
     old["subsets"] = json!([{"addresses": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.999"}],
                              "ports": [{"port": 80, "protocol": "TCP"}]}]);
-    let cluster = play.stage.cluster();
-    let key = format!("{}/services/endpoints/{}/ext", cluster.prefix(), play.namespace());
-    cluster.etcd().put_all([(key, old.to_string())]).await;
+    play.stage.put_unchecked("endpoints", &old).await;
     let told = events(&play, "InvalidIPAddress").await;
     assert!(text(&told[0]["message"]).contains("10.0.0.999"), "{}", told[0]["message"]);
     let counts: Vec<Value> =

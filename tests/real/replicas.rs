@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
+use crate::stage;
 use crate::support::pods::service;
 use crate::support::wait::SOON;
-use crate::support::{Consumer, Controller, Stage, World, eventually, real};
+use crate::support::{Consumer, Controller, Stage, World, eventually};
 
 const SERVICES: usize = 500;
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -98,23 +99,9 @@ async fn lease(stage: &dyn Stage) -> Value {
     stage.api().get(LEASE).await.expect("the Lease")["spec"].clone()
 }
 
-/// How many writes of slices were asked for at the API server, refused ones among them.
-async fn requests(stage: &dyn Stage) -> u64 {
-    let metrics = stage.api().text("/metrics").await.expect("the metrics of the API server");
-    let of_slices = |line: &&str| {
-        line.starts_with("apiserver_request_total{")
-            && line.contains("resource=\"endpointslices\"")
-            && ["POST", "PUT", "DELETE"].iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
-    };
-    let counts = metrics.lines().filter(of_slices).filter_map(|line| line.rsplit_once(' '));
-    let sum: u64 = counts.filter_map(|(_, count)| count.parse::<u64>().ok()).sum();
-    assert!(sum > 0, "the API server counts no writes");
-    sum
-}
-
 #[tokio::test]
 async fn a_leader_that_is_told_to_end_hands_over_at_once() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let Replicas { world, consumer, mut leader, standby } = Replicas::start(&stage, &DEFAULTS).await;
     let first = lease(&stage).await;
     leader.process().signal("TERM");
@@ -142,7 +129,7 @@ async fn a_leader_that_is_told_to_end_hands_over_at_once() {
 
 #[tokio::test]
 async fn a_leader_that_is_killed_is_replaced_when_its_lease_has_run_out() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let Replicas { world, consumer, leader, standby } = Replicas::start(&stage, &DEFAULTS).await;
     leader.kill();
     let again = Controller::start(&stage, &DEFAULTS).await;
@@ -155,7 +142,7 @@ async fn a_leader_that_is_killed_is_replaced_when_its_lease_has_run_out() {
 
 #[tokio::test]
 async fn a_leader_that_is_killed_is_replaced_within_short_durations_too() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let Replicas { world, consumer, leader, standby } = Replicas::start(&stage, &SHORT).await;
     let killed = Instant::now();
     leader.kill();
@@ -167,7 +154,7 @@ async fn a_leader_that_is_killed_is_replaced_within_short_durations_too() {
 
 #[tokio::test]
 async fn a_leader_that_froze_is_replaced_and_ends_without_a_write_when_it_thaws() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let mut replicas = Replicas::start(&stage, &SHORT).await;
     replicas.leader.freeze();
     // The frozen one finds this change, and the next, in its streams when it thaws.
@@ -186,12 +173,12 @@ async fn a_leader_that_froze_is_replaced_and_ends_without_a_write_when_it_thaws(
 
     replicas.consumer.caught_up().await;
     replicas.consumer.forget_writes();
-    let asked = requests(&stage).await;
+    let asked = stage::writes_asked(&stage).await;
     replicas.leader.thaw();
     assert_eq!(replicas.leader.exit(Duration::from_secs(5)).await, 1, "{}", replicas.leader.log());
     replicas.consumer.caught_up().await;
     assert_eq!(replicas.consumer.writes(), [], "the frozen one wrote");
-    assert_eq!(requests(&stage).await, asked, "the frozen one tried to write");
+    assert_eq!(stage::writes_asked(&stage).await, asked, "the frozen one tried to write");
     assert_eq!(replicas.world.versions().await, standing);
     assert_eq!(lease(&stage).await["holderIdentity"], holder);
     let log = replicas.leader.log();

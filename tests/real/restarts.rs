@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use serde_json::json;
 
+use crate::stage;
 use crate::support::content::content;
 use crate::support::pods::{endpoints, pod, service, service_without_selector};
 use crate::support::wait::SOON;
 use crate::support::world::{MANAGED_BY, SERVICE_NAME};
-use crate::support::{Consumer, Controller, World, eventually, real};
+use crate::support::{Consumer, Controller, World, eventually};
 
 const SMALL_SLICES: &str = "--max-endpoints-per-slice=4";
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ fn external(addresses: &[&str]) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_restart_with_nothing_to_do_writes_nothing() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let world = World::new(&stage, "nothing").await;
     varied(&world).await;
     let controller = Controller::start(&stage, &[SMALL_SLICES]).await;
@@ -58,7 +59,7 @@ async fn a_restart_with_nothing_to_do_writes_nothing() {
 
 #[tokio::test]
 async fn what_changed_while_it_was_down_is_made_up_for_and_no_live_address_is_absent() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let world = World::new(&stage, "missed").await;
     varied(&world).await;
     let controller = Controller::start(&stage, &[SMALL_SLICES]).await;
@@ -164,7 +165,7 @@ async fn what_changed_while_it_was_down_is_made_up_for_and_no_live_address_is_ab
 
 #[tokio::test]
 async fn restarts_amid_changes_lose_no_address() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let world = World::new(&stage, "amid").await;
     let addresses = world.pods("web", 12, 1).await;
     world.service(service("web", "web").port("http", 80, "8080")).await;
@@ -207,7 +208,7 @@ async fn restarts_amid_changes_lose_no_address() {
 #[tokio::test]
 async fn killed_ten_times_in_its_first_fill_the_end_is_that_of_an_undisturbed_one() {
     const SERVICES: usize = 60;
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let world = World::new(&stage, "killed").await;
     world.node(crate::support::pods::node(&world.node_name("node"), "zone-a")).await;
     stream::iter(0..SERVICES)

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::play::{Play, SETTLED, ips, lines, name_of, names, text, uid_of, web};
+use crate::stage;
 use crate::support::pods::{Object, pod, service, service_without_selector};
 use crate::support::wait::SOON;
 use crate::support::world::{MANAGED_BY, SELECTOR_LOOP, SERVICE_NAME};
-use crate::support::{Controller, World, eventually, real};
+use crate::support::{Controller, World, eventually};
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 
@@ -375,6 +376,8 @@ async fn issues_118376_and_91072_slices_stay_when_the_selector_is_removed_and_ar
     let uid = uid_of(&play.only("web").await);
     let remove = async {
         play.patch("services", "web", json!({"spec": {"selector": null}})).await;
+        // The Pods are told of on another watch.
+        play.settle(SETTLED).await;
         play.set_ready("web-0", false).await;
     };
     assert_eq!(play.writes("web", remove).await, (0, 0, 0));
@@ -523,7 +526,7 @@ async fn two_hundred_and_fifty_pods_fill_three_slices_and_shrink_without_rebalan
 
 #[tokio::test]
 async fn the_maximum_of_a_slice_is_obeyed_and_larger_slices_are_not_split() {
-    let Some(stage) = real::exclusive().await else { return };
+    let Some(stage) = stage::exclusive().await else { return };
     let world = World::new(&stage, "maximum").await;
     let addresses = world.pods("web", 25, 1).await;
     world.service(web("web")).await;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 use super::api::Api;
 
@@ -62,6 +63,10 @@ pub trait Stage: Send + Sync {
 
     /// Goes on after [`Stage::pause`].
     fn resume(&self);
+
+    /// Stores an object of `collection` (`pods`, `endpoints`) past all checks, as an older API server may have
+    /// left it there.
+    fn put_unchecked(&self, collection: &'static str, object: &Value) -> BoxFuture<'_, ()>;
 
     /// Forgets all history before now: older versions answer 410 once the server's own window of
     /// recent changes is gone too (after [`Stage::restart`]).

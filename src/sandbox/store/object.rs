@@ -1,5 +1,7 @@
 //! One stored object.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -7,12 +9,28 @@ use smol_str::SmolStr;
 use crate::sandbox::kinds::Kind;
 
 /// Where an object stands among those of its kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Empty for what has no namespace.
     pub namespace: SmolStr,
     /// The object's name.
     pub name: SmolStr,
+}
+
+/// As etcd orders `NAMESPACE/NAME`: `a-b/x` stands before `a/x`.
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        if self.namespace == other.namespace {
+            return self.name.cmp(&other.name);
+        }
+        self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/']))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Key {
@@ -21,6 +39,19 @@ impl Key {
     pub fn new(namespace: &str, name: &str) -> Key {
         Key { namespace: namespace.into(), name: name.into() }
     }
+}
+
+/// Of an owner reference what garbage collection asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The owner's kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: SmolStr,
+    /// Its uid: an owner of the same name with another uid is none.
+    pub uid: SmolStr,
+    /// `blockOwnerDeletion`: a foreground deletion of the owner waits for this object.
+    pub blocks: bool,
 }
 
 /// An object as it is sent, and of it what is asked for without reading it: selectors, preconditions,
@@ -39,15 +70,24 @@ pub struct Object {
     pub labels: Box<[(SmolStr, SmolStr)]>,
     /// What field selectors may ask for, see [`Strategy::fields`](crate::sandbox::kinds::Strategy::fields).
     pub fields: Box<[(&'static str, SmolStr)]>,
+    /// Who owns it (`metadata.ownerReferences`), of those kinds that the sandbox knows.
+    pub owners: Box<[Owner]>,
+    /// It was deleted and waits for its end.
+    pub deleting: bool,
+    /// What no other object may have, see [`Strategy::claims`](crate::sandbox::kinds::Strategy::claims).
+    pub claims: Box<[SmolStr]>,
     /// The object without `kind` and `apiVersion`, as in a list.
     json: Bytes,
 }
 
 impl Object {
     /// An object at a version. `value` has a name and a uid; its version and its type are replaced.
+    /// Version 0: it is not stored, and has none.
     #[must_use]
     pub fn new(kind: Kind, mut value: Value, version: u64) -> Object {
-        value["metadata"]["resourceVersion"] = version.to_string().into();
+        if version > 0 {
+            value["metadata"]["resourceVersion"] = version.to_string().into();
+        }
         if let Some(map) = value.as_object_mut() {
             map.remove("kind");
             map.remove("apiVersion");
@@ -67,6 +107,9 @@ impl Object {
             version,
             labels,
             fields: kind.strategy().fields(&value).into(),
+            owners: metadata["ownerReferences"].as_array().into_iter().flatten().filter_map(owner).collect(),
+            deleting: !metadata["deletionTimestamp"].is_null(),
+            claims: kind.strategy().claims(&value).into(),
             json: value.to_string().into(),
         }
     }
@@ -94,10 +137,34 @@ impl Object {
         out.extend_from_slice(self.json.get(1..).unwrap_or_default());
     }
 
+    /// The object with `kind` and `apiVersion`, to be read or changed.
+    #[must_use]
+    pub fn typed(&self) -> Value {
+        let mut value = self.value();
+        value["kind"] = self.kind.info().kind.into();
+        value["apiVersion"] = self.kind.info().api_version().into();
+        value
+    }
+
     /// A label's value.
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         let at = self.labels.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
         Some(self.labels[at].1.as_str())
     }
+}
+
+fn owner(reference: &Value) -> Option<Owner> {
+    let version = reference["apiVersion"].as_str().unwrap_or_default();
+    let kind = reference["kind"].as_str().unwrap_or_default();
+    let kind = Kind::ALL.into_iter().find(|known| {
+        let info = known.info();
+        info.kind == kind && info.api_version() == version
+    })?;
+    Some(Owner {
+        kind,
+        name: reference["name"].as_str().unwrap_or_default().into(),
+        uid: reference["uid"].as_str().unwrap_or_default().into(),
+        blocks: reference["blockOwnerDeletion"] == true,
+    })
 }
