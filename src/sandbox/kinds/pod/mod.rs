@@ -41,7 +41,7 @@ impl Strategy for Pods {
             value["status"]["conditions"] = json!([{
                 "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
-                "lastProbeTime": null, "lastTransitionTime": null,
+                "lastProbeTime": null, "lastTransitionTime": crate::sandbox::verbs::now(),
             }]);
         }
         copy_topology(state, value);
