@@ -7,6 +7,8 @@ pub mod feeds;
 pub mod logging;
 pub mod plan;
 pub mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ mod object;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -41,6 +42,8 @@ pub struct Change {
     pub object: Arc<Object>,
     /// The object before it, when there was one.
     pub before: Option<Arc<Object>>,
+    /// When it was stored.
+    pub at: Instant,
 }
 
 /// The changes after some version are no longer all remembered.
@@ -216,7 +219,7 @@ impl Transaction<'_> {
         let shelf = &mut self.state.shelves[kind.index()];
         let before = shelf.objects.insert(object.key.clone(), Arc::clone(&object));
         let happened = if before.is_some() { Happened::Modified } else { Happened::Added };
-        shelf.remember(Change { happened, object: Arc::clone(&object), before });
+        shelf.remember(Change { happened, object: Arc::clone(&object), before, at: Instant::now() });
         object
     }
 
@@ -225,8 +228,12 @@ impl Transaction<'_> {
         let before = self.state.shelves[kind.index()].objects.remove(key)?;
         self.state.version += 1;
         let object = Arc::new(Object::new(kind, before.value(), self.state.version));
-        let change =
-            Change { happened: Happened::Deleted, object: Arc::clone(&object), before: Some(before) };
+        let change = Change {
+            happened: Happened::Deleted,
+            object: Arc::clone(&object),
+            before: Some(before),
+            at: Instant::now(),
+        };
         self.state.shelves[kind.index()].remember(change);
         Some(object)
     }
