@@ -47,15 +47,22 @@ const FORBIDDEN_FOR: Duration = Duration::from_secs(10);
 /// # Errors
 /// What keeps the process from starting: a taken port, a kubeconfig that cannot be used, …
 pub fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 4)))
-        .enable_all()
-        .build()
-        .context("the runtime could not be started")?;
+    let runtime = runtime().context("the runtime could not be started")?;
     let code = runtime.block_on(live(config));
     // Nothing that is still under way may hold up the end.
     runtime.shutdown_background();
     code
+}
+
+/// The runtime of a process: a few threads do for any number of Services.
+///
+/// # Errors
+/// The operating system gives no threads.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 4)))
+        .enable_all()
+        .build()
 }
 
 /// Why the controller ended.

@@ -128,7 +128,7 @@ impl SandboxConfig {
         };
         let loops: Vec<&str> = control.loops.iter().map(named).collect();
         vec![
-            "run".to_owned(),
+            "sandbox-controller".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
             "--leader-elect=false".to_owned(),
             format!("--metrics-bind-address={}", self.metrics_bind_address),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::model::Key;
+use crate::sandbox::simulate::Simulation;
 use crate::sandbox::store::{Key as StoreKey, Object};
 use crate::sandbox::verbs::{DeleteOptions, now};
 use crate::sandbox::{Kind, Status, Store};
@@ -17,13 +18,14 @@ const UNREADY_FOR: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Hands {
     store: Arc<Store>,
+    simulation: Arc<Simulation>,
 }
 
 impl Hands {
-    /// Hands on this store.
+    /// Hands on this store, whose Pods this simulation keeps.
     #[must_use]
-    pub fn new(store: Arc<Store>) -> Hands {
-        Hands { store }
+    pub fn new(store: Arc<Store>, simulation: Arc<Simulation>) -> Hands {
+        Hands { store, simulation }
     }
 
     /// More or fewer Pods behind a Service.
@@ -71,16 +73,15 @@ impl Hands {
     /// A Pod becomes unready, and ready again after a while. Needs a runtime.
     ///
     /// # Errors
-    /// It is not ready, or gone.
+    /// It is gone.
     pub fn flap(&self, pod: &Key) -> Result<String, String> {
         let key = StoreKey::new(&pod.namespace, &pod.name);
-        if set_ready(&self.store, &key, false).is_none() {
-            return Err(format!("pod {} is not ready", pod.name));
-        }
-        let store = Arc::clone(&self.store);
+        self.simulation.set_ready(&key, false).map_err(said)?;
+        let simulation = Arc::clone(&self.simulation);
         tokio::spawn(async move {
             tokio::time::sleep(UNREADY_FOR).await;
-            set_ready(&store, &key, true);
+            // A Pod that is gone by now needs it no more.
+            let _ = simulation.set_ready(&key, true);
         });
         Ok(format!("pod {} is not ready for {} s", pod.name, UNREADY_FOR.as_secs()))
     }
@@ -129,6 +130,9 @@ pub fn set_ready(store: &Store, pod: &StoreKey, ready: bool) -> Option<Arc<Objec
                 condition["lastTransitionTime"] = now().into();
                 changed = true;
             }
+        }
+        for container in value["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+            container["ready"] = ready.into();
         }
         changed.then(|| state.put(Kind::Pod, value))
     })

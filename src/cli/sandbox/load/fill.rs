@@ -16,8 +16,9 @@ pub(super) const NAMESPACE: &str = "load-";
 const SERVICES_PER_NAMESPACE: usize = 100;
 /// Pods stored as one step: others come between two of them.
 const CHUNK: usize = 500;
-/// The addresses of these Pods begin here: apart from those that simulated Nodes give.
-const FIRST_IP: u32 = u32::from_be_bytes([10, 128, 0, 0]);
+/// The addresses of these Pods begin here (RFC 6598): apart from those that simulated Nodes give, and from
+/// those of Services.
+const FIRST_IP: u32 = u32::from_be_bytes([100, 64, 0, 1]);
 
 /// Creates the namespaces and Services, and gives the keys of the Pods that [`pods`] will store.
 ///
