@@ -6,10 +6,12 @@
 //! each is defaulted, checked and shown. [`verbs`] is what may be done to an object, whoever asks.
 
 pub mod kinds;
+pub mod simulate;
 pub mod status;
 pub mod store;
 pub mod verbs;
 
 pub use kinds::Kind;
+pub use simulate::Simulation;
 pub use status::Status;
 pub use store::{Key, Object, Store};
