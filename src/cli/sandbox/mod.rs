@@ -111,10 +111,11 @@ async fn play(
     log: Log,
     born: Instant,
 ) -> anyhow::Result<ExitCode> {
+    world.nodes(config).await;
     manifests::create(&world.store, manifests)?;
     match &config.load {
         Some(load) => generate(config, load, world, born).await,
-        None => show(config, world, log, born).await,
+        None => show(config, world, log).await,
     }
 }
 
@@ -145,7 +146,6 @@ async fn show(
     config: &SandboxConfig,
     world: &mut World,
     log: Log,
-    born: Instant,
 ) -> anyhow::Result<ExitCode> {
     let mut controller = world.controller(config);
     let facts = world.facts(config);
@@ -157,7 +157,7 @@ async fn show(
         }
     };
     print(&greeting(config.output, &facts.server, &facts.kubeconfig, first))?;
-    let stage = world.stage(facts, log, born);
+    let stage = world.stage(facts, log);
     let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     let showing = async {
         if terminal && config.output == Output::Text {
