@@ -6,7 +6,7 @@ use endpointslice_controller::cli::sandbox::kubeconfig::KubeconfigFile;
 
 use crate::support::process::scratch;
 
-const SERVER: &str = "http://127.0.0.1:6443";
+const SERVER: &str = "kind: Config\nserver: http://127.0.0.1:6443\n";
 
 #[test]
 fn only_its_owner_may_read_it_and_it_goes_with_the_sandbox() {
@@ -33,7 +33,7 @@ fn a_file_of_somebody_else_is_left_alone() {
 fn one_that_a_killed_sandbox_left_is_written_over_and_one_that_was_replaced_stays() {
     let path = scratch().join("left.kubeconfig");
     std::mem::forget(KubeconfigFile::write(Some(&path), SERVER).unwrap());
-    let file = KubeconfigFile::write(Some(&path), "http://127.0.0.1:1").unwrap();
+    let file = KubeconfigFile::write(Some(&path), "kind: Config\n").unwrap();
     std::fs::write(&path, "mine now").unwrap();
     drop(file);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine now");

@@ -24,7 +24,7 @@ fn names(manifests: &[Manifest]) -> Vec<String> {
     manifests.iter().map(name).collect()
 }
 
-const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\n";
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\nspec: {ports: [{port: 80}]}\n";
 const NAMESPACE: &str = "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"shop\"}}";
 
 #[test]

@@ -17,11 +17,11 @@ pub struct KubeconfigFile {
 }
 
 impl KubeconfigFile {
-    /// Writes the kubeconfig of a server (`http://127.0.0.1:6443`) to `path`, or to a new file.
+    /// Writes this kubeconfig (YAML) to `path`, or to a new file.
     ///
     /// # Errors
     /// The file cannot be written, or is there already and was not written by a sandbox.
-    pub fn write(path: Option<&Path>, server: &str) -> anyhow::Result<KubeconfigFile> {
+    pub fn write(path: Option<&Path>, text: &str) -> anyhow::Result<KubeconfigFile> {
         let pid = std::process::id();
         let path = match path {
             Some(path) => std::path::absolute(path)?,
@@ -36,7 +36,7 @@ impl KubeconfigFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => bail!("--kubeconfig-out {}: {error}", path.display()),
         }
-        let text = format!("{MARK}{pid}\n{}", text(server));
+        let text = format!("{MARK}{pid}\n{text}");
         // create_new: whoever puts a link there in between does not get it followed.
         let mut file = std::fs::OpenOptions::new()
             .write(true)
@@ -69,25 +69,4 @@ impl Drop for KubeconfigFile {
 fn folder() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     runtime.filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir)
-}
-
-fn text(server: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: Config
-clusters:
-- name: sandbox
-  cluster:
-    server: {server}
-users:
-- name: sandbox
-  user: {{}}
-contexts:
-- name: sandbox
-  context:
-    cluster: sandbox
-    user: sandbox
-current-context: sandbox
-"
-    )
 }

@@ -19,13 +19,16 @@ use super::screen::live::Stage;
 use super::screen::picture::Facts;
 use crate::cli::run::{self, End};
 use crate::sandbox::simulate::{self, Simulation};
-use crate::sandbox::{self, Kind, Sandbox, Store};
+use crate::sandbox::{Kind, Sandbox, Store};
 
 /// From the binding of a Pod to its readiness, at usual speed.
 const READY_AFTER: Duration = Duration::from_millis(800);
 /// How long changes are gathered before they are looked at: their times are those of the store, so
 /// nothing is lost by it.
 const GATHER: Duration = Duration::from_millis(10);
+/// How long clients have to go at the end.
+const FAREWELL: Duration = Duration::from_millis(200);
+
 /// How a task that runs the controller ended.
 type Ended = Result<anyhow::Result<End>, JoinError>;
 
@@ -54,10 +57,9 @@ impl World {
     /// The address is taken, or the kubeconfig cannot be written.
     pub async fn start(config: &SandboxConfig, flap: f64, born: Instant) -> anyhow::Result<World> {
         let address = SocketAddr::new(config.address, config.port);
-        let options = sandbox::Options { address, ..sandbox::Options::default() };
-        let server = Sandbox::start(options).await.with_context(|| format!("--port {}", config.port))?;
+        let server = Sandbox::start(address).await.context("--address and --port")?;
         let store = Arc::clone(server.store());
-        let kubeconfig = KubeconfigFile::write(config.kubeconfig.as_deref(), &server.url())?;
+        let kubeconfig = KubeconfigFile::write(config.kubeconfig.as_deref(), &server.kubeconfig())?;
         let observer = Arc::new(Mutex::new(Observer::new(Arc::clone(&store), born)?));
         let (told, first_slice) = watch::channel(None);
         let looking = tokio::spawn(look(Arc::clone(&store), Arc::clone(&observer), told));
@@ -161,7 +163,8 @@ impl World {
         }
         self.looking.abort();
         drop(self.simulation);
-        self.server.stop().await;
+        // Clients that are slow to go are cut off when the server is dropped.
+        let _ = tokio::time::timeout(FAREWELL, self.server.stop()).await;
     }
 }
 
