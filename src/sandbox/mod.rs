@@ -7,14 +7,21 @@
 //! applies patches, [`table`] prints objects as `kubectl get` shows them, and [`openapi`] tells kubectl what it
 //! may ask for.
 
+pub mod api;
+pub mod faults;
+pub mod gc;
+mod handle;
 pub mod kinds;
 pub mod openapi;
 pub mod patch;
+pub mod simulate;
 pub mod status;
 pub mod store;
 pub mod table;
 pub mod verbs;
 
+pub use handle::{Options, Sandbox};
 pub use kinds::Kind;
+pub use simulate::Simulation;
 pub use status::Status;
 pub use store::{Key, Object, Store};

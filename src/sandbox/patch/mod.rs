@@ -92,7 +92,7 @@ fn object(patch: &[u8], prefix: &str) -> Result<Option<Map<String, Value>>, Stat
 }
 
 /// The sentence of Go's JSON parser for a body that is none.
-fn syntax(body: &[u8], error: &serde_json::Error) -> String {
+pub(super) fn syntax(body: &[u8], error: &serde_json::Error) -> String {
     if error.classify() == Category::Eof {
         return "unexpected end of JSON input".to_owned();
     }
@@ -109,7 +109,7 @@ fn syntax(body: &[u8], error: &serde_json::Error) -> String {
 }
 
 /// How Go's `encoding/json` calls the type of a value.
-fn json_type(value: &Value) -> &'static str {
+pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
