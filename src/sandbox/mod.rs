@@ -14,6 +14,7 @@ mod handle;
 pub mod kinds;
 pub mod openapi;
 pub mod patch;
+pub mod protobuf;
 pub mod simulate;
 pub mod status;
 pub mod store;

@@ -46,8 +46,7 @@ fn any_address_of_loopback_is_taken() {
 #[test]
 fn load_has_defaults_once_services_are_asked_for() {
     let load = config(&["--services=3"]).unwrap().load.unwrap();
-    let expected =
-        Load { services: 3, pods_per_service: 10, churn: 10.0, duration: Duration::from_secs(30) };
+    let expected = Load { services: 3, pods_per_service: 10, churn: 10.0, duration: Duration::from_secs(30) };
     assert_eq!(load, expected);
     let flags = ["--services=2", "--pods-per-service=7", "--churn=2.5", "--for=1m30s"];
     let load = config(&flags).unwrap().load.unwrap();

@@ -14,6 +14,11 @@ enum Piece {
 
 /// The answer of `command`, blanked.
 pub fn blank(command: &str, answer: &str) -> String {
+    if let Some((first, rest)) = answer.split_once('\n')
+        && first.starts_with("Warning: ")
+    {
+        return format!("{first}\n{}", blank(command, rest));
+    }
     let mut lines: Vec<&str> = answer.lines().collect();
     let table = lines.first().is_some_and(|header| is_header(header));
     let mut pieces = if table {
@@ -77,8 +82,15 @@ fn rows(header: &str, lines: &[&str]) -> Vec<Vec<Piece>> {
         .collect()
 }
 
+/// The cells of a line. How many more endpoints than ten a slice holds depends on the order in which they came.
 fn cells(line: &str) -> Vec<String> {
-    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    let many = |cell: &str| match cell.split_once(" + ") {
+        Some((first, more)) if more.len() > "7 more...".len() && more.ends_with(" more...") => {
+            format!("{first} + <many> more...")
+        }
+        _ => cell.to_owned(),
+    };
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(many).collect()
 }
 
 /// Several objects are described in the order of their names, which are made up.
@@ -177,9 +189,10 @@ fn word_pieces(word: &str) -> Vec<Piece> {
         if place > 0 {
             pieces.push(text("-"));
         }
-        let made_up = place > 0 && part.chars().all(|letter| "bcdfghjklmnpqrstvwxz2456789".contains(letter));
+        let made_up = part.chars().all(|letter| "bcdfghjklmnpqrstvwxz2456789".contains(letter))
+            && (place > 0 || part.contains(|letter: char| letter.is_ascii_digit()));
         pieces.push(match part.len() {
-            5 if made_up => Piece::Blank("id", part.to_owned()),
+            5 if made_up && place > 0 => Piece::Blank("id", part.to_owned()),
             8..=10 if made_up => Piece::Blank("hash", part.to_owned()),
             _ => text(part),
         });

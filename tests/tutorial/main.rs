@@ -15,4 +15,5 @@ mod blank_tests;
 mod kubectl;
 mod lab;
 mod play;
+mod sandbox;
 mod transcript;
