@@ -11,5 +11,6 @@ mod objects;
 mod openapi;
 mod patch_random;
 mod patches;
+mod protobuf;
 mod sides;
 mod tables;
