@@ -7,8 +7,8 @@ use crate::sandbox::status::Status;
 pub(super) enum Form {
     /// As they are.
     Plain,
-    /// `metav1.Table`.
-    Table,
+    /// `metav1.Table`, in this version.
+    Table(&'static str),
     /// `metav1.PartialObjectMetadata`.
     Metadata,
     /// `metav1.PartialObjectMetadataList`.
@@ -26,6 +26,11 @@ pub(super) fn form(accept: &str) -> Result<Form, Status> {
     let mut ranges: Vec<(f32, Option<Form>)> = accept.split(',').map(range).collect();
     ranges.sort_by(|one, other| other.0.total_cmp(&one.0));
     ranges.into_iter().find_map(|(weight, form)| form.filter(|_| weight > 0.0)).ok_or_else(|| {
+        // Somebody asks for JSON in a form that is not known.
+        if accept.contains("application/json") {
+            let message = "only the following media types are accepted: application/json";
+            return Status::new(406, "NotAcceptable", message);
+        }
         let message = "406: Not Acceptable\n\nAvailable representations: application/json, \
                        application/json;stream=watch";
         Status { details: serde_json::json!({}), ..Status::new(406, "NotAcceptable", message) }
@@ -51,7 +56,7 @@ fn range(text: &str) -> (f32, Option<Form>) {
     let known = group == "meta.k8s.io" && matches!(version, "v1" | "v1beta1");
     let form = match form {
         "" => Some(Form::Plain),
-        "Table" if known => Some(Form::Table),
+        "Table" if known => Some(Form::Table(if version == "v1" { "v1" } else { "v1beta1" })),
         "PartialObjectMetadata" if known => Some(Form::Metadata),
         "PartialObjectMetadataList" if known => Some(Form::MetadataList),
         _ => None,

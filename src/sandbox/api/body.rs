@@ -66,10 +66,11 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
             summary(bytes)
         ))
     })?;
+    let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
     if !value.is_object() {
         return Err(Status::bad_request(format!(
             "the object provided is unrecognized (must be of type {name}): couldn't get version/kind; json \
-             parse error: json: cannot unmarshal {} into Go value of type struct ({})",
+             parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
             patch::json_type(&value),
             summary(bytes)
         )));
@@ -116,7 +117,7 @@ fn package(kind: Kind) -> &'static str {
     }
 }
 
-fn text_or<'a>(value: &'a Value, default: &'a str) -> &'a str {
+pub(super) fn text_or<'a>(value: &'a Value, default: &'a str) -> &'a str {
     value.as_str().filter(|text| !text.is_empty()).unwrap_or(default)
 }
 

@@ -11,7 +11,6 @@ use super::route::Resource;
 use super::selector::Selection;
 use super::token::Token;
 use super::{Api, Bent, Request, events};
-use crate::sandbox::kinds::Kind;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::{Object, Page};
 use crate::sandbox::table;
@@ -29,8 +28,21 @@ pub(super) fn version(request: &Request) -> Result<u64, Status> {
     }
 }
 
+/// The same for one object and for watches, which say it in fewer words.
+pub(super) fn plain_version(request: &Request) -> Result<u64, Status> {
+    match request.query.text("resourceVersion") {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| {
+            let error = format!(
+                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+            );
+            Status::new(500, "", error)
+        }),
+    }
+}
+
 pub(super) fn get(api: &Api, request: &Request, resource: &Resource, bent: &Bent) -> Result<Answer, Status> {
-    let asked = version(request)?;
+    let asked = plain_version(request)?;
     let current = api.store.version();
     if asked > current {
         return Err(Status::too_large(asked, current));
@@ -68,12 +80,16 @@ pub(super) fn shown(
     let value = seen(resource, object, bent);
     let value = match form {
         Form::Plain => value,
-        Form::Table => table::of_object(resource.kind, &value, &table_options(request)?, Timestamp::now()),
+        Form::Table(version) => {
+            let table = table::of_object(resource.kind, &value, &table_options(request)?, Timestamp::now());
+            versioned(table, version)
+        }
         Form::Metadata => metadata_of(&value),
         Form::MetadataList => {
             let info = resource.kind.info();
             let message = format!(
-                "you requested PartialObjectMetadataList, but the requested object is not a list (*core.{})",
+                "you requested PartialObjectMetadataList, but the requested object is not a list (*{}.{})",
+                package(resource),
                 info.kind
             );
             return Err(Status::new(406, "NotAcceptable", message));
@@ -122,14 +138,21 @@ pub(super) fn list(api: &Api, request: &Request, resource: &Resource, bent: &Ben
     listed(request, resource, &selection, &page, form, bent)
 }
 
+/// A table in the version of its group that was asked for.
+pub(super) fn versioned(mut table: Value, version: &str) -> Value {
+    table["apiVersion"] = format!("meta.k8s.io/{version}").into();
+    table
+}
+
 /// The part of a list that a request asks for.
-fn page(
+pub(super) fn page(
     api: &Api,
     request: &Request,
     resource: &Resource,
     selection: &Selection,
     bent: &Bent,
 ) -> Result<Page, Status> {
+    request.query.number("timeoutSeconds")?;
     check_options(request, false)?;
     let limit = request.query.number("limit")?.unwrap_or(0);
     let limit = usize::try_from(limit).unwrap_or(0);
@@ -218,10 +241,11 @@ pub(super) fn listed(
             let text = format!("{}{}]}}", head(&kind, &resource.api_version(), &metadata), objects.join(","));
             Answer::bytes(200, text.into_bytes())
         }
-        Form::Table => {
+        Form::Table(version) => {
             let values: Vec<Value> = values().collect();
             let options = table_options(request)?;
-            Answer::json(200, &table::convert(resource.kind, metadata, &values, &options, Timestamp::now()))
+            let table = table::convert(resource.kind, metadata, &values, &options, Timestamp::now());
+            Answer::json(200, &versioned(table, version))
         }
         Form::MetadataList => {
             let items: Vec<Value> = values().map(|value| metadata_of(&value)).collect();
@@ -234,7 +258,7 @@ pub(super) fn listed(
             )
         }
         Form::Metadata => {
-            let package = if resource.kind == Kind::Pod { "core" } else { package(resource) };
+            let package = package(resource);
             let message = format!(
                 "you requested PartialObjectMetadata, but the requested object is a list (*{package}.{kind})"
             );
@@ -287,9 +311,6 @@ pub(super) fn check_options(request: &Request, watch: bool) -> Result<(), Status
             wrong.push(forbidden("resourceVersionMatch", why.to_owned()));
         }
     } else {
-        if initial.is_some() {
-            wrong.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list".to_owned()));
-        }
         if !matching.is_empty() {
             if version.is_empty() {
                 let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
@@ -307,6 +328,9 @@ pub(super) fn check_options(request: &Request, watch: bool) -> Result<(), Status
                 wrong.push(forbidden("resourceVersionMatch", why.to_owned()));
             }
         }
+    }
+    if initial.is_some() && !watch {
+        wrong.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list".to_owned()));
     }
     if wrong.is_empty() { Ok(()) } else { Err(Status::invalid_options("ListOptions", &wrong)) }
 }

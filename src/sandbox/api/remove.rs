@@ -48,12 +48,7 @@ pub(super) fn collection(api: &Api, request: &Request, resource: &Resource) -> R
     let Options { options, .. } = options(request)?;
     let form = accept::form(request.header(http::header::ACCEPT))?;
     let selection = Selection::of(resource, &request.query)?;
-    let namespace = resource.namespace.as_deref();
-    let admits = |object: &Object| selection.admits(object);
-    let page = api
-        .store
-        .page(resource.kind, namespace, None, None, 0, admits)
-        .map_err(|_| Status::expired("The resourceVersion for the provided list is too old."))?;
+    let page = list::page(api, request, resource, &selection, &Bent::default())?;
     let keys: Vec<Key> = page.objects.iter().map(|object: &Arc<Object>| object.key.clone()).collect();
     for key in keys {
         match api.store.delete(resource.kind, &key, &options) {

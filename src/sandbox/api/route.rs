@@ -103,6 +103,9 @@ fn resource(group: &str, mut parts: &[&str], method: &Method) -> Result<Resource
         [name, sub] if info.subresources.contains(sub) => (Some(*name), Some(*sub)),
         _ => return Err(Status::no_resource()),
     };
+    if let Some(dots @ ("." | "..")) = name {
+        return Err(Status::bad_request(format!("Name parameter invalid: {dots:?}: may not be '{dots}'")));
+    }
     let everywhere = info.namespaced && namespace.is_none();
     if (!info.namespaced && namespace.is_some()) || (everywhere && name.is_some()) {
         return Err(Status::no_resource());

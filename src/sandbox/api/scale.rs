@@ -12,6 +12,7 @@ use crate::sandbox::patch;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::Object;
 use crate::sandbox::table;
+use crate::sandbox::verbs::same_place;
 
 pub(super) fn scale(api: &Api, request: &Request, resource: &Resource, verb: Verb) -> Result<Answer, Status> {
     let (kind, key) = (resource.kind, Api::key(resource));
@@ -31,14 +32,23 @@ pub(super) fn scale(api: &Api, request: &Request, resource: &Resource, verb: Ver
             (patch::apply(kind, media, &of(&current), &request.body)?, parameters)
         }
     };
-    let given = wanted["metadata"]["name"].as_str().unwrap_or_default();
-    if given != key.name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({given}) does not match the name on the URL ({})",
-            key.name
-        )));
-    }
-    let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+    let replicas = match &wanted["spec"]["replicas"] {
+        Value::Null => 0,
+        number if number.is_i64() => number.as_i64().unwrap_or(0),
+        other => {
+            let error = format!(
+                "json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32",
+                patch::json_type(other)
+            );
+            return Err(match verb {
+                Verb::Update => Status::bad_request(format!(
+                    "Scale in version \"v1\" cannot be handled as a Scale: {error}"
+                )),
+                _ => patch::unreadable(&wanted, &error),
+            });
+        }
+    };
+    same_place(&wanted, &key)?;
     if replicas < 0 {
         return Err(negative(&key.name, replicas));
     }
@@ -56,13 +66,16 @@ pub(super) fn scale(api: &Api, request: &Request, resource: &Resource, verb: Ver
         object["spec"]["replicas"] = replicas.into();
         Ok(object)
     };
-    let scaled = api.store.patch(kind, &key, None, change, parameters.dry_run)?;
+    let scaled = api.store.patch(kind, &key, None, change, patch::unreadable, parameters.dry_run)?;
     answered(request, &of(&scaled))
 }
 
 fn answered(request: &Request, scale: &Value) -> Result<Answer, Status> {
     let value = match accept::form(request.header(http::header::ACCEPT))? {
-        Form::Table => table::of_scale(scale, &list::table_options(request)?, Timestamp::now()),
+        Form::Table(version) => {
+            let table = table::of_scale(scale, &list::table_options(request)?, Timestamp::now());
+            list::versioned(table, version)
+        }
         Form::Metadata | Form::MetadataList => list::metadata_of(scale),
         Form::Plain => scale.clone(),
     };

@@ -39,16 +39,7 @@ pub(super) fn watch(
     list::check_options(request, true)?;
     let selection = Selection::of(resource, query)?;
     let form = accept::form(request.header(http::header::ACCEPT))?;
-    let text = query.text("resourceVersion");
-    let asked: u64 = match text {
-        "" => 0,
-        text => text.parse().map_err(|_| {
-            let error = format!(
-                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
-            );
-            Status::new(500, "", error)
-        })?,
-    };
+    let asked = list::plain_version(request)?;
     let timeout = match query.number("timeoutSeconds")? {
         Some(seconds @ 1..) => Duration::from_secs(seconds.unsigned_abs()),
         _ => SHORTEST_WATCH + SHORTEST_WATCH.mul_f64(rand::rng().random()),
@@ -70,6 +61,7 @@ pub(super) fn watch(
         first_bookmark: false,
         bookmarks: query.flag("allowWatchBookmarks").unwrap_or(false),
         bookmarked: now,
+        due: false,
         deadline: now + timeout,
         refusal: None,
         over: false,
@@ -102,6 +94,8 @@ struct Watching {
     first_bookmark: bool,
     bookmarks: bool,
     bookmarked: Instant,
+    /// A bookmark is due as soon as nothing else is to be sent.
+    due: bool,
     deadline: Instant,
     /// Ends the watch as its last event.
     refusal: Option<Status>,
@@ -162,13 +156,14 @@ impl Watching {
             if !news.is_empty() {
                 return Some(news.into());
             }
+            if std::mem::take(&mut self.due) {
+                self.bookmarked = Instant::now();
+                return Some(self.shape.bookmark(self.version, false));
+            }
             match self.wait().await {
                 Woken::Changed => {}
+                Woken::Bookmark => self.due = true,
                 Woken::End => return None,
-                Woken::Bookmark => {
-                    self.bookmarked = Instant::now();
-                    return Some(self.shape.bookmark(self.version, false));
-                }
             }
         }
     }
@@ -192,7 +187,7 @@ impl Watching {
             let (changes, mut reached) = match self.api.store.news(kind, self.version, AT_ONCE) {
                 Ok(news) => news,
                 Err(compacted) => {
-                    self.refusal = Some(too_old(self.version, compacted.oldest.saturating_sub(1)));
+                    self.refusal = Some(too_old(self.version, compacted.oldest));
                     return events;
                 }
             };

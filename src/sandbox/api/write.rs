@@ -10,8 +10,8 @@ use super::{Api, Bent, Request, body, events, list};
 use crate::sandbox::kinds::Kind;
 use crate::sandbox::patch;
 use crate::sandbox::status::{FieldError, Status};
-use crate::sandbox::store::{Key, Object};
-use crate::sandbox::verbs;
+use crate::sandbox::store::Object;
+use crate::sandbox::verbs::{self, same_place};
 
 /// What the parameters of a write say.
 pub(super) struct Parameters {
@@ -145,33 +145,6 @@ fn made_by_update(kind: Kind) -> bool {
     matches!(kind, Kind::Service | Kind::Endpoints | Kind::Event | Kind::Lease)
 }
 
-/// The body of an update must name the object that the path names.
-fn same_place(value: &Value, key: &Key) -> Result<(), Status> {
-    let text = |field: &str| value["metadata"][field].as_str().unwrap_or_default();
-    match text("name") {
-        "" => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({} based on URL) was undeterminable: name must be provided",
-                key.name
-            )));
-        }
-        name if name != key.name => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                key.name
-            )));
-        }
-        _ => {}
-    }
-    match text("namespace") {
-        "" => Ok(()),
-        namespace if namespace == key.namespace => Ok(()),
-        _ => Err(Status::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        )),
-    }
-}
-
 /// The media type of a patch, when it is one that can be applied.
 pub(super) fn patch_type(request: &Request) -> Result<&str, Status> {
     let media = request.header(http::header::CONTENT_TYPE);
@@ -191,6 +164,11 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
     let parameters = Parameters::of(request, "PatchOptions")?;
     let kind = resource.kind;
     let mut warnings = Vec::new();
+    // Of a strategic merge the patch is shown, of others what came of it.
+    let unreadable = |patched: &Value, error: &str| match serde_json::from_slice::<Value>(&request.body) {
+        Ok(body) if media == patch::TYPES[2] => patch::unreadable_text(&patch::go_map(&body), error),
+        _ => patch::unreadable(patched, error),
+    };
     let change = |current: &Value| {
         let seen;
         let current = if resource.second_view {
@@ -211,7 +189,8 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
         Ok(if resource.second_view { events::first(patched) } else { patched })
     };
     let key = Api::key(resource);
-    let object = api.store.patch(kind, &key, resource.sub.as_deref(), change, parameters.dry_run)?;
+    let object =
+        api.store.patch(kind, &key, resource.sub.as_deref(), change, unreadable, parameters.dry_run)?;
     answered(request, resource, &object, 200, warnings)
 }
 

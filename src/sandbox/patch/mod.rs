@@ -55,10 +55,16 @@ pub fn refuse_apply() -> Status {
 /// The refusal of a patch after which the object can no longer be read; `why` is the reader's sentence.
 #[must_use]
 pub fn unreadable(patched: &Value, why: &str) -> Status {
+    unreadable_text(&patched.to_string(), why)
+}
+
+/// The same, with the text that is shown of the patch.
+#[must_use]
+pub fn unreadable_text(shown: &str, why: &str) -> Status {
     let error = FieldError {
         reason: "FieldValueInvalid",
         field: "patch".to_owned(),
-        message: format!("Invalid value: {}: {why}", go_quoted(&patched.to_string())),
+        message: format!("Invalid value: {}: {why}", go_quoted(shown)),
     };
     let message = format!(" \"\" is invalid: {}: {}", error.field, error.message);
     let details = serde_json::json!({
@@ -103,8 +109,27 @@ pub(super) fn syntax(body: &[u8], error: &serde_json::Error) -> String {
         .sum::<usize>();
     let at = (line_start + error.column()).saturating_sub(1);
     match body.get(at) {
-        Some(byte) => format!("invalid character {:?} looking for beginning of value", char::from(*byte)),
+        Some(byte) if error.to_string().starts_with("trailing characters") => {
+            format!("invalid character {} after top-level value", go_char(*byte))
+        }
+        Some(byte) => format!("invalid character {} looking for beginning of value", go_char(*byte)),
         None => "unexpected end of JSON input".to_owned(),
+    }
+}
+
+/// A value as Go's `%+v` prints what it has read of JSON.
+#[must_use]
+pub fn go_map(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => format!("[{}]", list.iter().map(go_map).collect::<Vec<_>>().join(" ")),
+        Value::Object(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}:{}", go_map(value))).collect();
+            format!("map[{}]", fields.join(" "))
+        }
+        other => other.to_string(),
     }
 }
 
@@ -117,6 +142,20 @@ pub(super) fn json_type(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+/// A byte as Go's JSON parser names it.
+fn go_char(byte: u8) -> String {
+    match byte {
+        b'\'' => "'\\''".to_owned(),
+        b'\n' => "'\\n'".to_owned(),
+        b'\r' => "'\\r'".to_owned(),
+        b'\t' => "'\\t'".to_owned(),
+        b'\\' => "'\\\\'".to_owned(),
+        0..0x20 | 0x7f => format!("'\\x{byte:02x}'"),
+        0x80..=0xa0 | 0xad => format!("'\\u{byte:04x}'"),
+        other => format!("'{}'", char::from(other)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! One stored object.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -7,12 +9,28 @@ use smol_str::SmolStr;
 use crate::sandbox::kinds::Kind;
 
 /// Where an object stands among those of its kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Empty for what has no namespace.
     pub namespace: SmolStr,
     /// The object's name.
     pub name: SmolStr,
+}
+
+/// As etcd orders `NAMESPACE/NAME`: `a-b/x` stands before `a/x`.
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        if self.namespace == other.namespace {
+            return self.name.cmp(&other.name);
+        }
+        self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/']))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Key {

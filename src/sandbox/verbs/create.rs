@@ -34,8 +34,10 @@ impl Store {
             let key = key_of(&value);
             strategy.on_create(state, &mut value)?;
             refuse(kind, &key, &strategy.check(&value, None))?;
-            if state.get(kind, &key).is_some() {
-                return Err(Status::already_exists(kind, &key.name));
+            if let Some(other) = state.get(kind, &key) {
+                let generated =
+                    value["metadata"]["generateName"].as_str().is_some_and(|prefix| !prefix.is_empty());
+                return Err(taken(kind, &other, generated));
             }
             Ok(store(state, kind, value, 0, dry_run))
         })
@@ -86,6 +88,19 @@ fn metadata_of_new(
         may_be_filled(state, kind, namespace, &name)?;
     }
     Ok(())
+}
+
+/// The refusal of a name that another object has. `generated`: the new one has a `generateName`.
+fn taken(kind: Kind, other: &Object, generated: bool) -> Status {
+    let mut status = Status::already_exists(kind, &other.key.name);
+    if other.deleting {
+        status.message = format!("object is being deleted: {}", status.message);
+    }
+    if generated {
+        status.message.push_str(", the server was not able to generate a unique name for the object");
+        status.retry_after = Some(1);
+    }
+    status
 }
 
 fn free_name(state: &Transaction<'_>, kind: Kind, namespace: &str, prefix: &str) -> String {

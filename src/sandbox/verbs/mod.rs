@@ -16,6 +16,7 @@ use super::status::{FieldError, Status};
 use super::store::{Key, Object, Store, Transaction};
 
 pub use delete::{DeleteOptions, Deleted, Propagation};
+pub(super) use update::same_place;
 
 /// The finalizer of an owner that waits for its dependents to be deleted.
 pub const FOREGROUND: &str = "foregroundDeletion";

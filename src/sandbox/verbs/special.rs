@@ -53,6 +53,16 @@ impl Store {
             if !before.is_empty() {
                 return Err(refused(format!("pod {} is already assigned to node {before:?}", key.name)));
             }
+            if value["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
+                return Err(refused(format!("pod {} has non-empty .spec.schedulingGates", key.name)));
+            }
+            if let Some(node) = state.get(Kind::Node, &Key::new("", node)) {
+                for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
+                    if let Some(place) = node.label(label) {
+                        value["metadata"]["labels"][label] = place.into();
+                    }
+                }
+            }
             value["spec"]["nodeName"] = node.into();
             let scheduled = json!({
                 "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now(),

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{decoded, drop_metadata, found, is_over, refuse, remove, set_metadata, store};
 use crate::sandbox::kinds::Kind;
-use crate::sandbox::patch;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::{Key, Object, Store, Transaction};
 
@@ -52,7 +51,7 @@ impl Store {
     }
 
     /// Lets `patch` make a new object of the one that stands (with `kind` and `apiVersion`), and stores that,
-    /// as one step.
+    /// as one step. `unreadable` makes the refusal of a new object that cannot be read, for the reason given.
     ///
     /// # Errors
     /// That of `patch`, or the refusal that kube-apiserver would give.
@@ -62,23 +61,44 @@ impl Store {
         key: &Key,
         subresource: Option<&str>,
         patch: impl FnOnce(&Value) -> Result<Value, Status>,
+        unreadable: impl FnOnce(&Value, &str) -> Status,
         dry_run: bool,
     ) -> Result<Arc<Object>, Status> {
         self.transact(|state| {
             let old = found(state, kind, key)?;
             let patched = patch(&old.typed())?;
-            // A name that is wrong is no matter of fields.
-            let given = patched["metadata"]["name"].as_str().unwrap_or_default();
-            if given != key.name {
-                return Err(Status::bad_request(format!(
-                    "the name of the object ({given}) does not match the name on the URL ({})",
-                    key.name
-                )));
-            }
             let value =
-                kind.strategy().read(patched.clone()).map_err(|error| patch::unreadable(&patched, &error))?;
+                kind.strategy().read(patched.clone()).map_err(|error| unreadable(&patched, &error))?;
+            same_place(&patched, key)?;
             replace(state, kind, &old, subresource, value, dry_run)
         })
+    }
+}
+
+/// The object that is to be stored must be the one that the path names.
+pub(in crate::sandbox) fn same_place(value: &Value, key: &Key) -> Result<(), Status> {
+    let text = |field: &str| value["metadata"][field].as_str().unwrap_or_default();
+    match text("name") {
+        "" => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                key.name
+            )));
+        }
+        name if name != key.name => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                key.name
+            )));
+        }
+        _ => {}
+    }
+    match text("namespace") {
+        "" => Ok(()),
+        namespace if namespace == key.namespace => Ok(()),
+        _ => Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )),
     }
 }
 
@@ -153,15 +173,13 @@ fn replace(
 
 /// What a body may leave out and nobody can change by leaving it out.
 fn keep_metadata(value: &mut Value, before: &Value) {
-    for field in
-        ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"]
-    {
+    for field in ["name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let given = &value["metadata"][field];
         if given.is_null() || given.as_str() == Some("") {
             set_metadata(value, field, before["metadata"][field].clone());
         }
     }
-    for field in ["generation", "resourceVersion"] {
+    for field in ["creationTimestamp", "generation", "resourceVersion"] {
         set_metadata(value, field, before["metadata"][field].clone());
     }
     for field in ["managedFields", "selfLink"] {

@@ -1,6 +1,7 @@
 //! The grammar of label selectors, read as apimachinery's parser reads it: the same texts are refused with
 //! the same sentences.
 
+use crate::sandbox::kinds::formats;
 use crate::sandbox::store::Object;
 
 /// What is wrong with a selector.
@@ -233,33 +234,19 @@ impl Reader<'_> {
     }
 }
 
-fn is_name(text: &str) -> bool {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    text.bytes().all(fine) && ends(text.bytes().next()) && ends(text.bytes().last())
-}
-
 fn check_key(key: &str) -> Result<(), Wrong> {
-    let name = key.rsplit('/').next().unwrap_or_default();
-    if is_name(name) && name.len() <= 63 && key.matches('/').count() <= 1 {
+    let wrong = formats::qualified_name(key);
+    if wrong.is_empty() {
         return Ok(());
     }
-    Err(Wrong(format!(
-        "<nil>: Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.', and \
-         must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex \
-         used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-    )))
+    Err(Wrong(format!("<nil>: Invalid value: {key:?}: {}", wrong.join("; "))))
 }
 
 fn checked(key: &str, at: usize, value: Result<String, Wrong>) -> Result<String, Wrong> {
     let value = value?;
-    if value.is_empty() || (is_name(&value) && value.len() <= 63) {
+    let wrong = formats::label_value(&value);
+    if wrong.is_empty() {
         return Ok(value);
     }
-    Err(Wrong(format!(
-        "values[{at}][{key}]: Invalid value: {value:?}: a valid label must be an empty string or consist of \
-         alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. \
-         'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-         '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-    )))
+    Err(Wrong(format!("values[{at}][{key}]: Invalid value: {value:?}: {}", wrong.join("; "))))
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::accept::Form;
+use super::super::events;
 use super::super::list;
 use super::super::route::Resource;
 use super::super::{Bent, Request};
@@ -62,7 +63,12 @@ impl Shape {
         if first {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let mut object = json!({"metadata": metadata});
+        // What the kind prints for absent fields is printed here, too.
+        let object = json!({"metadata": metadata});
+        let mut object = self.kind.strategy().read(object.clone()).unwrap_or(object);
+        if self.resource.second_view {
+            object = events::second(object);
+        }
         object["kind"] = self.kind.info().kind.into();
         object["apiVersion"] = self.resource.api_version().into();
         let object = self.formed(object);
@@ -72,11 +78,11 @@ impl Shape {
     fn formed(&mut self, value: Value) -> Value {
         match self.form {
             Form::Plain => value,
-            Form::Table => {
+            Form::Table(version) => {
                 let table = table::of_object(self.kind, &value, &self.table, Timestamp::now());
                 // The columns are told once.
                 self.table.headers = false;
-                table
+                list::versioned(table, version)
             }
             Form::Metadata | Form::MetadataList => list::metadata_of(&value),
         }
