@@ -46,8 +46,7 @@ fn any_address_of_loopback_is_taken() {
 #[test]
 fn load_has_defaults_once_services_are_asked_for() {
     let load = config(&["--services=3"]).unwrap().load.unwrap();
-    let expected =
-        Load { services: 3, pods_per_service: 10, churn: 10.0, duration: Duration::from_secs(30) };
+    let expected = Load { services: 3, pods_per_service: 10, churn: 10.0, duration: Duration::from_secs(30) };
     assert_eq!(load, expected);
     let flags = ["--services=2", "--pods-per-service=7", "--churn=2.5", "--for=1m30s"];
     let load = config(&flags).unwrap().load.unwrap();
@@ -81,7 +80,7 @@ fn what_cannot_be_used_names_flag_value_and_what_was_expected() {
         (vec!["--services=1", "--for=0s"], "--for 0s: expected a duration above 0s"),
         (vec!["--pods-per-service=1"], "--pods-per-service 1: expected --services beside it"),
         (vec!["--churn=1"], "--churn 1: expected --services beside it"),
-        (vec!["--for=1m"], "--for 1m: expected --services beside it"),
+        (vec!["--for=1m"], "--for 60s: expected --services beside it"),
         (
             vec!["--max-endpoints-per-slice=1001"],
             "--max-endpoints-per-slice 1001: expected a number from 1 to 1000",

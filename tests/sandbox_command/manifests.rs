@@ -24,7 +24,8 @@ fn names(manifests: &[Manifest]) -> Vec<String> {
     manifests.iter().map(name).collect()
 }
 
-const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\nspec: {ports: [{port: 80}]}\n";
+const SERVICE: &str =
+    "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\nspec: {ports: [{port: 80}]}\n";
 const NAMESPACE: &str = "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"shop\"}}";
 
 #[test]
@@ -37,7 +38,8 @@ fn files_folders_and_standard_input_are_read_in_order_namespaces_first() {
 
 #[test]
 fn lists_are_taken_apart_and_what_a_server_gave_is_left_out() {
-    let text = "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a, uid: u, resourceVersion: '7'}\n";
+    let text =
+        "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a, uid: u, resourceVersion: '7'}\n";
     let read = of_text("x", text).unwrap();
     assert_eq!(names(&read), ["Service default a"]);
     assert_eq!(read[0].value["metadata"], serde_json::json!({"name": "a"}));

@@ -49,9 +49,7 @@ impl Scene {
 
     /// A slice of `web` with the Pods of these numbers, ready or not.
     fn slice(&mut self, name: &str, endpoints: &[(usize, bool)]) {
-        let endpoint = |(number, ready): &(usize, bool)| {
-            json!({"addresses": [ip(*number)], "conditions": {"ready": ready, "serving": ready, "terminating": false}})
-        };
+        let endpoint = |(number, ready): &(usize, bool)| json!({"addresses": [ip(*number)], "conditions": {"ready": ready, "serving": ready, "terminating": false}});
         put(
             &self.store,
             Kind::EndpointSlice,
@@ -116,7 +114,10 @@ fn the_latency_is_the_time_between_both_writes() {
     let took = scene.observer.oracle().latency().max();
     assert!((20_000..=most.as_micros() as u64 * 2).contains(&took), "{took} µs");
     let from = begun - Duration::from_secs(1);
-    assert_eq!(scene.observer.oracle().recent(from, [50.0]).map(|[p50]| p50.abs_diff(took) <= took / 500), Some(true));
+    assert_eq!(
+        scene.observer.oracle().recent(from, [50.0]).map(|[p50]| p50.abs_diff(took) <= took / 500),
+        Some(true)
+    );
 }
 
 #[test]

@@ -31,11 +31,7 @@ fn report() -> Report {
             writes: Writes { creates: 1, updates: 97, deletes: 1, event_bytes: 1_234_567 },
         },
         latency_seconds: Latency::new(&latency),
-        sandbox: Half::new(
-            usage(0.1, 0, 0),
-            usage(0.35, 0, 0),
-            usage(0.95, 48_000_000, 52_500_000),
-        ),
+        sandbox: Half::new(usage(0.1, 0, 0), usage(0.35, 0, 0), usage(0.95, 48_000_000, 52_500_000)),
         controller: Half::new(Usage::default(), usage(0.2, 0, 0), usage(0.5, 17_000_000, 17_100_000)),
     }
 }

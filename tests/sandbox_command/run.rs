@@ -81,9 +81,9 @@ fn get(server: &str, path: &str) -> Value {
 #[tokio::test]
 async fn the_demo_fills_slices_of_every_sort_and_ends_cleanly_at_ctrl_c() {
     let running = Running::start(&["--speed=20"]).await;
-    running.line("all Services are ready", |line| line["services"]["ready"] == 5).await;
+    running.line("all Services are ready", |line| line["services"]["ready"] == 6).await;
     let server = server(&running.kubeconfig);
-    let listed = eventually("147 endpoints and 8 more", SOON, || async {
+    let listed = eventually("every endpoint", SOON, || async {
         let list = get(&server, "/apis/discovery.k8s.io/v1/endpointslices");
         let items = list["items"].as_array().unwrap().clone();
         let count = |slice: &Value| slice["endpoints"].as_array().map_or(0, Vec::len);
@@ -97,7 +97,8 @@ async fn the_demo_fills_slices_of_every_sort_and_ends_cleanly_at_ctrl_c() {
         listed.iter().filter(label).collect::<Vec<_>>()
     };
     assert_eq!(of("shop").len(), 2);
-    let mut families: Vec<&str> = of("dual").iter().filter_map(|slice| slice["addressType"].as_str()).collect();
+    let mut families: Vec<&str> =
+        of("dual").iter().filter_map(|slice| slice["addressType"].as_str()).collect();
     families.sort_unstable();
     assert_eq!(families, ["IPv4", "IPv6"]);
     assert!(of("db")[0]["metadata"]["labels"].get("service.kubernetes.io/headless").is_some());
@@ -138,7 +139,11 @@ async fn what_keeps_it_from_starting_is_one_line_and_leaves_no_file() {
     let kubeconfig = scratch().join("never.kubeconfig");
     let out = format!("--kubeconfig-out={}", kubeconfig.display());
     let file = scratch().join("refused.yaml");
-    std::fs::write(&file, "apiVersion: v1\nkind: Service\nmetadata: {name: A_}\nspec: {ports: [{port: 80}]}\n").unwrap();
+    std::fs::write(
+        &file,
+        "apiVersion: v1\nkind: Service\nmetadata: {name: A_}\nspec: {ports: [{port: 80}]}\n",
+    )
+    .unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("--port={}", taken.local_addr().unwrap().port());
     let shown = file.display().to_string();
@@ -148,10 +153,8 @@ async fn what_keeps_it_from_starting_is_one_line_and_leaves_no_file() {
         (vec!["-f", shown.as_str()], format!("{shown}, document 1: Service default/A_: ")),
         (vec![port.as_str()], port.trim_start_matches("--port=").to_owned()),
     ] {
-        let output = command(&[&[out.as_str()], flags.as_slice()].concat())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output =
+            command(&[&[out.as_str()], flags.as_slice()].concat()).stdin(Stdio::null()).output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{flags:?}: {errors}");
         let last = errors.lines().last().unwrap_or_default();

@@ -33,7 +33,12 @@ fn bars(all: &[(usize, usize)]) -> Vec<Bar> {
     all.iter().map(|(endpoints, ready)| Bar { endpoints: *endpoints, ready: *ready }).collect()
 }
 
-fn service(name: &str, sort: Sort, pods: Option<(usize, usize)>, slices: &[(AddressType, Vec<Bar>)]) -> ServiceLine {
+fn service(
+    name: &str,
+    sort: Sort,
+    pods: Option<(usize, usize)>,
+    slices: &[(AddressType, Vec<Bar>)],
+) -> ServiceLine {
     ServiceLine { key: Key::new("default", name), sort, pods, slices: slices.to_vec() }
 }
 
@@ -74,9 +79,24 @@ fn demo() -> Picture {
         waiting: 2,
         events: vec![
             event(false, "Started", "Pod default/web-5c9f7b8d6-x2x7k", "Container started"),
-            event(false, "ScalingReplicaSet", "Deployment default/web", "Scaled up replica set web-5c9f7b8d6 to 2"),
-            event(true, "Unhealthy", "Pod default/shop-74d5b9c66-8wq2h", "Readiness probe failed: a long story that goes on and on until it does not fit on any line of any usual terminal"),
-            event(false, "Scheduled", "Pod default/web-5c9f7b8d6-x2x7k", "Successfully assigned default/web-5c9f7b8d6-x2x7k to node-0003"),
+            event(
+                false,
+                "ScalingReplicaSet",
+                "Deployment default/web",
+                "Scaled up replica set web-5c9f7b8d6 to 2",
+            ),
+            event(
+                true,
+                "Unhealthy",
+                "Pod default/shop-74d5b9c66-8wq2h",
+                "Readiness probe failed: a long story that goes on and on until it does not fit on any line of any usual terminal",
+            ),
+            event(
+                false,
+                "Scheduled",
+                "Pod default/web-5c9f7b8d6-x2x7k",
+                "Successfully assigned default/web-5c9f7b8d6-x2x7k to node-0003",
+            ),
         ],
         said: Some("deployment web restarted".to_owned()),
         log: None,
@@ -126,7 +146,8 @@ fn before_anything_happened() {
 
 #[test]
 fn a_service_with_many_slices_takes_lines_and_says_how_many_more_there_are() {
-    let many = service("big", Sort::ClusterIp, Some((2500, 2500)), &[(AddressType::IPv4, bars(&[(100, 100); 25]))]);
+    let many =
+        service("big", Sort::ClusterIp, Some((2500, 2500)), &[(AddressType::IPv4, bars(&[(100, 100); 25]))]);
     let picture = Picture { services: vec![many], selected: 0, ..demo() };
     snapshot("many_slices_100x20", &picture, 100, 20);
 }
@@ -142,7 +163,10 @@ fn the_selected_service_is_on_the_screen_wherever_it_stands() {
         picture.selected = selected;
         for height in [8, 24, 60] {
             let text = text(&drawn(&picture, 100, height));
-            assert!(text.contains(&format!("▶ default/s{selected:03}")), "{height} lines, {selected}:\n{text}");
+            assert!(
+                text.contains(&format!("▶ default/s{selected:03}")),
+                "{height} lines, {selected}:\n{text}"
+            );
         }
     }
 }

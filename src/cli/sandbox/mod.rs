@@ -67,11 +67,7 @@ struct Signals([Signal; 3]);
 impl Signals {
     fn new() -> anyhow::Result<Signals> {
         let of = |kind: SignalKind| signal(kind).context("signals cannot be caught");
-        Ok(Signals([
-            of(SignalKind::interrupt())?,
-            of(SignalKind::terminate())?,
-            of(SignalKind::hangup())?,
-        ]))
+        Ok(Signals([of(SignalKind::interrupt())?, of(SignalKind::terminate())?, of(SignalKind::hangup())?]))
     }
 
     async fn next(&mut self) {
@@ -127,12 +123,8 @@ async fn generate(
     born: Instant,
 ) -> anyhow::Result<ExitCode> {
     let say = |text: &str| eprint(&format!("{:>6.1}s  {text}", born.elapsed().as_secs_f64()));
-    let generator = Generator {
-        store: Arc::clone(&world.store),
-        observer: Arc::clone(&world.observer),
-        born,
-        say: &say,
-    };
+    let generator =
+        Generator { store: Arc::clone(&world.store), observer: Arc::clone(&world.observer), born, say: &say };
     let report = generator.run(config, load, world.kubeconfig.path()).await?;
     match config.output {
         Output::Text => print(&report.text())?,
@@ -142,11 +134,7 @@ async fn generate(
 }
 
 /// The live screen where there is a terminal, else lines; until `q`, or until the controller ends.
-async fn show(
-    config: &SandboxConfig,
-    world: &mut World,
-    log: Log,
-) -> anyhow::Result<ExitCode> {
+async fn show(config: &SandboxConfig, world: &mut World, log: Log) -> anyhow::Result<ExitCode> {
     let mut controller = world.controller(config);
     let facts = world.facts(config);
     let first = {
