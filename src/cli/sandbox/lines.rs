@@ -27,7 +27,7 @@ pub fn line(picture: &Picture, output: Output) -> String {
                 "seconds": picture.uptime.as_secs(),
                 "changes": last.changes,
                 "writes": last.writes,
-                "latencySeconds": latency,
+                "latency_seconds": latency,
                 "waiting": picture.waiting,
                 "services": {"ready": good, "all": services},
                 "pods": {"ready": pods_ready, "all": pods},
