@@ -137,8 +137,12 @@ async fn generate(
 }
 
 /// The live screen where there is a terminal, else lines; until `q`, or until the controller ends.
-async fn show(config: &SandboxConfig, world: &mut World, log: Log) -> anyhow::Result<ExitCode> {
-    let mut controller = world.controller(config);
+async fn show(
+    config: &SandboxConfig,
+    world: &World,
+    mut controller: Controller,
+    log: Log,
+) -> anyhow::Result<ExitCode> {
     let facts = world.facts(config);
     let first = {
         let begun = world.first_slice();
