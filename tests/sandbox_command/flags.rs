@@ -80,7 +80,7 @@ fn what_cannot_be_used_names_flag_value_and_what_was_expected() {
         (vec!["--services=1", "--for=0s"], "--for 0s: expected a duration above 0s"),
         (vec!["--pods-per-service=1"], "--pods-per-service 1: expected --services beside it"),
         (vec!["--churn=1"], "--churn 1: expected --services beside it"),
-        (vec!["--for=1m"], "--for 1m: expected --services beside it"),
+        (vec!["--for=1m"], "--for 60s: expected --services beside it"),
         (
             vec!["--max-endpoints-per-slice=1001"],
             "--max-endpoints-per-slice 1001: expected a number from 1 to 1000",

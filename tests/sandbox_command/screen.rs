@@ -65,7 +65,7 @@ fn demo() -> Picture {
         first_slice: Some(Duration::from_millis(141)),
         nodes: 5,
         pods: (139, 145),
-        slices: 8,
+        slices: 7,
         services: vec![
             service("db", Sort::Headless, Some((3, 3)), &[v4(&[(3, 3)])]),
             service("dual", Sort::ClusterIp, Some((4, 4)), &[v4(&[(4, 4)]), v6(&[(4, 4)])]),

@@ -5,11 +5,11 @@ use serde_json::json;
 use super::args::Output;
 use super::screen::picture::{Picture, ServiceLine};
 
-/// Whether a Service has what it asks for: all its Pods ready, or slices without any.
+/// Whether a Service has what it asks for: all its Pods ready; without a selector it asks for none.
 fn ready(service: &ServiceLine) -> bool {
     match service.pods {
         Some((ready, all)) => ready == all && all > 0,
-        None => !service.slices.is_empty(),
+        None => true,
     }
 }
 
@@ -27,7 +27,7 @@ pub fn line(picture: &Picture, output: Output) -> String {
                 "seconds": picture.uptime.as_secs(),
                 "changes": last.changes,
                 "writes": last.writes,
-                "latencySeconds": latency,
+                "latency_seconds": latency,
                 "waiting": picture.waiting,
                 "services": {"ready": good, "all": services},
                 "pods": {"ready": pods_ready, "all": pods},

@@ -28,7 +28,7 @@ use self::config::{Load, SandboxConfig};
 use self::load::generator::Generator;
 use self::log::Log;
 use self::manifests::Manifest;
-use self::world::World;
+use self::world::{Controller, World};
 use super::{eprint, logging, print};
 
 /// What is created when there are no manifests.
@@ -107,12 +107,15 @@ async fn play(
     log: Log,
     born: Instant,
 ) -> anyhow::Result<ExitCode> {
-    world.nodes(config).await;
-    manifests::create(&world.store, manifests)?;
-    match &config.load {
-        Some(load) => generate(config, load, world, born).await,
-        None => show(config, world, log).await,
+    if let Some(load) = &config.load {
+        world.nodes(config).await;
+        manifests::create(&world.store, manifests)?;
+        return generate(config, load, world, born).await;
     }
+    // The controller reads a small cluster faster than a large one: its first slice comes before most Pods.
+    let controller = world.controller(config);
+    manifests::create(&world.store, manifests)?;
+    show(config, world, controller, log).await
 }
 
 /// The load generator: what is going on to stderr, the report to stdout.
@@ -134,8 +137,12 @@ async fn generate(
 }
 
 /// The live screen where there is a terminal, else lines; until `q`, or until the controller ends.
-async fn show(config: &SandboxConfig, world: &mut World, log: Log) -> anyhow::Result<ExitCode> {
-    let mut controller = world.controller(config);
+async fn show(
+    config: &SandboxConfig,
+    world: &World,
+    mut controller: Controller,
+    log: Log,
+) -> anyhow::Result<ExitCode> {
     let facts = world.facts(config);
     let first = {
         let begun = world.first_slice();
@@ -171,7 +178,7 @@ fn greeting(output: Output, server: &str, kubeconfig: &str, first: Option<Durati
         let first = first.map(|first| first.as_secs_f64());
         return format!(
             "{}\n",
-            json!({"server": server, "kubeconfig": kubeconfig, "firstSliceSeconds": first})
+            json!({"server": server, "kubeconfig": kubeconfig, "first_slice_seconds": first})
         );
     }
     let first = match first {

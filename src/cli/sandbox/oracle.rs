@@ -102,8 +102,13 @@ impl Oracle {
             }
         }
         self.changes += 1;
+        if self.shows(family, address, state) {
+            // Back to what is still shown: nobody has to do anything, and nothing took any time.
+            self.superseded += 1;
+            self.settle(family, address, state);
+            return;
+        }
         self.waiting.entry(family.clone()).or_default().insert(address.clone());
-        self.look(family, address, at);
     }
 
     /// A slice was stored.
@@ -131,7 +136,8 @@ impl Oracle {
         self.changes
     }
 
-    /// How many of them were followed by another of the same address before they were shown.
+    /// How many of them had nothing of their own to be shown: they were followed by another of the same
+    /// address before that, or went back to what was still shown.
     #[must_use]
     pub fn superseded(&self) -> u64 {
         self.superseded
@@ -240,6 +246,11 @@ impl Oracle {
             self.recent.pop_front();
         }
         self.recent.push_back((at, took));
+        self.settle(family, address, state);
+    }
+
+    /// What is wanted of an address is seen.
+    fn settle(&mut self, family: &Family, address: &SmolStr, state: Option<State>) {
         if let Some(waiting) = self.waiting.get_mut(family) {
             waiting.remove(address);
             if waiting.is_empty() {

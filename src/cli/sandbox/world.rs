@@ -29,6 +29,8 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How long clients have to go at the end.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// The task that runs the controller. It should not end before [`World::stop`].
+pub type Controller = JoinHandle<anyhow::Result<End>>;
 /// How a task that runs the controller ended.
 type Ended = Result<anyhow::Result<End>, JoinError>;
 
@@ -90,9 +92,8 @@ impl World {
         })
     }
 
-    /// Starts the controller inside this process. The handle ends when the controller does, which it should
-    /// not before [`World::stop`].
-    pub fn controller(&mut self, config: &SandboxConfig) -> JoinHandle<anyhow::Result<End>> {
+    /// Starts the controller inside this process.
+    pub fn controller(&mut self, config: &SandboxConfig) -> Controller {
         let config = config.controller(self.kubeconfig.path());
         let (stop, told) = oneshot::channel();
         let (ended, working) = oneshot::channel();

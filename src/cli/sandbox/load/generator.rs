@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 
 use super::fill;
 use super::process::Usage;
@@ -27,7 +27,7 @@ const BEAT: Duration = Duration::from_millis(5);
 /// How long nothing may move on the way to complete slices.
 const STUCK: Duration = Duration::from_secs(60);
 /// One of so many Pods is unready at a time at most.
-const UNREADY_SHARE: usize = 20;
+const UNREADY_SHARE: usize = 10;
 
 /// Where the load goes, and who looks.
 pub struct Generator<'a> {
@@ -231,14 +231,13 @@ fn pods_of(load: &Load) -> usize {
     load.services * load.pods_per_service
 }
 
-/// Which Pod changes next: in a random order in which each has its turn, some unready at any time, the
-/// one that is longest so ready again.
+/// Which Pod changes next: one after the other loses its readiness, in a random order in which each has
+/// its turn; when enough are without it, by turns with the one that has been so longest, which gets it back.
 struct Flips<'a> {
     keys: &'a [Key],
     order: Vec<usize>,
     at: usize,
     unready: VecDeque<usize>,
-    random: StdRng,
 }
 
 impl<'a> Flips<'a> {
@@ -246,13 +245,11 @@ impl<'a> Flips<'a> {
         let mut random = StdRng::seed_from_u64(seed);
         let mut order: Vec<usize> = (0..keys.len()).collect();
         order.shuffle(&mut random);
-        Flips { keys, order, at: 0, unready: VecDeque::new(), random }
+        Flips { keys, order, at: 0, unready: VecDeque::new() }
     }
 
     fn next(&mut self) -> Option<(&'a Key, bool)> {
-        let most = self.keys.len().div_ceil(UNREADY_SHARE);
-        let up = self.unready.len() >= most || (!self.unready.is_empty() && self.random.random_bool(0.5));
-        if up {
+        if self.unready.len() >= self.keys.len().div_ceil(UNREADY_SHARE) {
             let pod = self.unready.pop_front()?;
             return Some((&self.keys[pod], true));
         }

@@ -73,7 +73,8 @@ pub struct Churn {
     pub seconds: f64,
     /// Changes of readiness.
     pub changes: u64,
-    /// Of these, those that were followed by another of the same Pod before they were seen.
+    /// Of these, those that were overtaken by another of the same Pod before they were seen, or that went
+    /// back to what was still seen. They have no latency.
     pub superseded: u64,
     /// Addresses that slices do not show as they should 30 s after the last change, and those that
     /// they show and should not.
@@ -218,7 +219,7 @@ impl Report {
         let rate = churn.changes as f64 / churn.seconds.max(f64::EPSILON);
         let superseded = match churn.superseded {
             0 => String::new(),
-            many => format!(", {many} of them superseded before they were seen"),
+            many => format!(", {many} of them overtaken or undone before they were seen"),
         };
         writeln!(out, "  changes             {} ({rate:.0}/s){superseded}", churn.changes)?;
         writeln!(out, "  lost                {}", churn.lost)?;
