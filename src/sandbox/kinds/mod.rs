@@ -1,6 +1,14 @@
 //! The kinds of objects that the sandbox knows: their names, and how each is read, defaulted, checked
 //! and shown ([`Strategy`]).
 
+mod endpoints;
+mod endpointslice;
+pub mod field;
+pub mod formats;
+mod metadata;
+pub mod schema;
+mod service;
+
 use serde_json::Value;
 use smol_str::SmolStr;
 
@@ -232,7 +240,12 @@ impl Kind {
     /// How objects of this kind are treated.
     #[must_use]
     pub fn strategy(self) -> &'static dyn Strategy {
-        &Lenient
+        match self {
+            Kind::Service => &service::Services,
+            Kind::Endpoints => &endpoints::EndpointsObjects,
+            Kind::EndpointSlice => &endpointslice::EndpointSlices,
+            _ => &Lenient,
+        }
     }
 }
 
@@ -240,13 +253,29 @@ impl Kind {
 /// [`default`](Strategy::default), [`on_create`](Strategy::on_create) or
 /// [`on_update`](Strategy::on_update), [`check`](Strategy::check), and then it is stored.
 pub trait Strategy: Sync {
+    /// The Go type of its objects in [`schema`]: `core.Service`.
+    fn go_type(&self) -> &'static str;
+
     /// Brings an object into the form in which it is stored: unknown fields and wrong types are
     /// found here, and what the API server prints for absent fields (`"endpoints": null`).
     ///
     /// # Errors
     /// When a field has a type that cannot be read: the sentence of kube-apiserver.
     fn read(&self, value: Value) -> Result<Value, String> {
-        Ok(value)
+        schema::read(self.go_type(), value)
+    }
+
+    /// What `fieldValidation=Strict` refuses in a body (JSON), and `Warn` warns of: `unknown field "spec.foo"`,
+    /// `duplicate field "spec.type"`. The refusal is `SERVICE in version "v1" cannot be handled as a SERVICE:
+    /// strict decoding error: ` and all of them with commas.
+    fn strict_errors(&self, json: &[u8]) -> Vec<String> {
+        schema::strict_errors(self.go_type(), json)
+    }
+
+    /// What the header `Warning` says of an object that is stored.
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let _ = (new, old);
+        Vec::new()
     }
 
     /// Sets what is not set.
@@ -305,6 +334,13 @@ pub trait Strategy: Sync {
         Vec::new()
     }
 
+    /// What no other object may have while this one is stored: addresses, node ports
+    /// ([`Transaction::holder`] tells who has one).
+    fn claims(&self, value: &Value) -> Vec<SmolStr> {
+        let _ = value;
+        Vec::new()
+    }
+
     /// What else happens when an object of this name is created, changed or removed (Services give back
     /// their addresses, a Service's Endpoints go with it, …).
     fn after_delete(&self, state: &mut Transaction<'_>, key: &Key) {
@@ -312,9 +348,38 @@ pub trait Strategy: Sync {
     }
 }
 
+/// What is in a list; nothing when it is none.
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// What is in the list at a JSON pointer, to be changed.
+fn list_mut<'a>(value: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a mut Value> {
+    value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// Sets a field; null and an empty list remove it, as they are not printed.
+fn set(map: &mut Value, name: &str, value: Value) {
+    if let Some(map) = map.as_object_mut() {
+        if value.is_null() || value.as_array().is_some_and(Vec::is_empty) {
+            map.remove(name);
+        } else {
+            map.insert(name.to_owned(), value);
+        }
+    }
+}
+
 /// A kind without peculiarities.
 struct Lenient;
-impl Strategy for Lenient {}
+impl Strategy for Lenient {
+    fn go_type(&self) -> &'static str {
+        ""
+    }
+
+    fn read(&self, value: Value) -> Result<Value, String> {
+        Ok(value)
+    }
+}
 
 /// Five letters and digits for `generateName`, of the alphabet that Kubernetes uses.
 #[must_use]

@@ -5,16 +5,19 @@
 //! whole state at once, as a store with serialised writes does.
 
 mod object;
+mod past;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use smol_str::SmolStr;
 use tokio::sync::watch;
 
-pub use object::{Key, Object};
+pub use object::{Key, Object, Owner};
+pub use past::Page;
 
 use super::kinds::Kind;
 
@@ -84,6 +87,21 @@ impl Shelf {
 struct State {
     version: u64,
     shelves: Vec<Shelf>,
+    /// Who has what no two objects may have.
+    claims: HashMap<SmolStr, Key>,
+}
+
+impl State {
+    fn change_claims(&mut self, before: Option<&Object>, after: Option<&Object>) {
+        for claim in before.into_iter().flat_map(|object| &object.claims) {
+            self.claims.remove(claim);
+        }
+        for (object, claim) in
+            after.into_iter().flat_map(|object| object.claims.iter().map(move |c| (object, c)))
+        {
+            self.claims.insert(claim.clone(), object.key.clone());
+        }
+    }
 }
 
 /// The state of the sandbox's API.
@@ -102,7 +120,7 @@ impl Store {
     #[must_use]
     pub fn new() -> Store {
         let shelves = Kind::ALL.iter().map(|_| Shelf::new()).collect();
-        Store { state: Mutex::new(State { version: 1, shelves }) }
+        Store { state: Mutex::new(State { version: 1, shelves, claims: HashMap::new() }) }
     }
 
     /// The version of the newest change of any object.
@@ -143,6 +161,26 @@ impl Store {
         }
         let from = shelf.history.partition_point(|change| change.object.version <= version);
         Ok(shelf.history.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    /// What is new of a kind after `version`: at most `limit` changes in order, and the version up to
+    /// which they are all.
+    ///
+    /// # Errors
+    /// When some of them are no longer remembered.
+    pub fn news(&self, kind: Kind, version: u64, limit: usize) -> Result<(Vec<Change>, u64), Compacted> {
+        let state = self.state.lock();
+        let shelf = &state.shelves[kind.index()];
+        if version < shelf.oldest {
+            return Err(Compacted { oldest: shelf.oldest });
+        }
+        let from = shelf.history.partition_point(|change| change.object.version <= version);
+        let changes: Vec<Change> = shelf.history.iter().skip(from).take(limit).cloned().collect();
+        let reached = match changes.last() {
+            Some(last) if changes.len() == limit => last.object.version,
+            _ => state.version.max(version),
+        };
+        Ok((changes, reached))
     }
 
     /// Wakes whoever holds it at every change of the kind.
@@ -209,12 +247,21 @@ impl Transaction<'_> {
         range(&self.state.shelves[kind.index()].objects, namespace)
     }
 
+    /// Who has what only one object may have, see
+    /// [`Strategy::claims`](super::kinds::Strategy::claims).
+    #[must_use]
+    pub fn holder(&self, claim: &str) -> Option<&Key> {
+        self.state.claims.get(claim)
+    }
+
     /// Stores an object at the next version, new or in place of the one of the same name.
     pub fn put(&mut self, kind: Kind, value: Value) -> Arc<Object> {
         self.state.version += 1;
         let object = Arc::new(Object::new(kind, value, self.state.version));
         let shelf = &mut self.state.shelves[kind.index()];
         let before = shelf.objects.insert(object.key.clone(), Arc::clone(&object));
+        self.state.change_claims(before.as_deref(), Some(&object));
+        let shelf = &mut self.state.shelves[kind.index()];
         let happened = if before.is_some() { Happened::Modified } else { Happened::Added };
         shelf.remember(Change { happened, object: Arc::clone(&object), before });
         object
@@ -224,6 +271,7 @@ impl Transaction<'_> {
     pub fn remove(&mut self, kind: Kind, key: &Key) -> Option<Arc<Object>> {
         let before = self.state.shelves[kind.index()].objects.remove(key)?;
         self.state.version += 1;
+        self.state.change_claims(Some(&before), None);
         let object = Arc::new(Object::new(kind, before.value(), self.state.version));
         let change =
             Change { happened: Happened::Deleted, object: Arc::clone(&object), before: Some(before) };

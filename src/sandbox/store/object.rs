@@ -23,6 +23,19 @@ impl Key {
     }
 }
 
+/// Of an owner reference what garbage collection asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The owner's kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: SmolStr,
+    /// Its uid: an owner of the same name with another uid is none.
+    pub uid: SmolStr,
+    /// `blockOwnerDeletion`: a foreground deletion of the owner waits for this object.
+    pub blocks: bool,
+}
+
 /// An object as it is sent, and of it what is asked for without reading it: selectors, preconditions,
 /// the way to its key.
 #[derive(Debug)]
@@ -39,15 +52,24 @@ pub struct Object {
     pub labels: Box<[(SmolStr, SmolStr)]>,
     /// What field selectors may ask for, see [`Strategy::fields`](crate::sandbox::kinds::Strategy::fields).
     pub fields: Box<[(&'static str, SmolStr)]>,
+    /// Who owns it (`metadata.ownerReferences`), of those kinds that the sandbox knows.
+    pub owners: Box<[Owner]>,
+    /// It was deleted and waits for its end.
+    pub deleting: bool,
+    /// What no other object may have, see [`Strategy::claims`](crate::sandbox::kinds::Strategy::claims).
+    pub claims: Box<[SmolStr]>,
     /// The object without `kind` and `apiVersion`, as in a list.
     json: Bytes,
 }
 
 impl Object {
     /// An object at a version. `value` has a name and a uid; its version and its type are replaced.
+    /// Version 0: it is not stored, and has none.
     #[must_use]
     pub fn new(kind: Kind, mut value: Value, version: u64) -> Object {
-        value["metadata"]["resourceVersion"] = version.to_string().into();
+        if version > 0 {
+            value["metadata"]["resourceVersion"] = version.to_string().into();
+        }
         if let Some(map) = value.as_object_mut() {
             map.remove("kind");
             map.remove("apiVersion");
@@ -67,6 +89,9 @@ impl Object {
             version,
             labels,
             fields: kind.strategy().fields(&value).into(),
+            owners: metadata["ownerReferences"].as_array().into_iter().flatten().filter_map(owner).collect(),
+            deleting: !metadata["deletionTimestamp"].is_null(),
+            claims: kind.strategy().claims(&value).into(),
             json: value.to_string().into(),
         }
     }
@@ -94,10 +119,34 @@ impl Object {
         out.extend_from_slice(self.json.get(1..).unwrap_or_default());
     }
 
+    /// The object with `kind` and `apiVersion`, to be read or changed.
+    #[must_use]
+    pub fn typed(&self) -> Value {
+        let mut value = self.value();
+        value["kind"] = self.kind.info().kind.into();
+        value["apiVersion"] = self.kind.info().api_version().into();
+        value
+    }
+
     /// A label's value.
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         let at = self.labels.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
         Some(self.labels[at].1.as_str())
     }
+}
+
+fn owner(reference: &Value) -> Option<Owner> {
+    let version = reference["apiVersion"].as_str().unwrap_or_default();
+    let kind = reference["kind"].as_str().unwrap_or_default();
+    let kind = Kind::ALL.into_iter().find(|known| {
+        let info = known.info();
+        info.kind == kind && info.api_version() == version
+    })?;
+    Some(Owner {
+        kind,
+        name: reference["name"].as_str().unwrap_or_default().into(),
+        uid: reference["uid"].as_str().unwrap_or_default().into(),
+        blocks: reference["blockOwnerDeletion"] == true,
+    })
 }

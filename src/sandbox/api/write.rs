@@ -1,0 +1,242 @@
+//! Creates, updates and patches.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::route::Resource;
+use super::{Api, Bent, Request, body, events, list};
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::patch;
+use crate::sandbox::status::{FieldError, Status};
+use crate::sandbox::store::{Key, Object};
+use crate::sandbox::verbs;
+
+/// What the parameters of a write say.
+pub(super) struct Parameters {
+    pub(super) dry_run: bool,
+    /// `fieldValidation`: fields that nobody knows are refused, or warned of, or passed over.
+    strict: bool,
+    warn: bool,
+}
+
+impl Parameters {
+    /// `options`: what kube-apiserver calls them.
+    ///
+    /// # Errors
+    /// 422 for values that are not known.
+    pub(super) fn of(request: &Request, options: &str) -> Result<Parameters, Status> {
+        let query = &request.query;
+        let dry: Vec<&str> = query.all("dryRun").filter(|value| !value.is_empty()).collect();
+        let mut wrong = Vec::new();
+        let mut unsupported = |field: &str, value: String, supported: &str| {
+            wrong.push(FieldError {
+                reason: "FieldValueNotSupported",
+                field: field.to_owned(),
+                message: format!("Unsupported value: {value}: supported values: {supported}"),
+            });
+        };
+        if dry.iter().any(|value| *value != "All") {
+            unsupported("dryRun", json!(dry).to_string(), "\"All\"");
+        }
+        let validation = query.text("fieldValidation");
+        if !matches!(validation, "" | "Ignore" | "Strict" | "Warn") {
+            unsupported(
+                "fieldValidation",
+                json!(validation).to_string(),
+                "\"\", \"Ignore\", \"Strict\", \"Warn\"",
+            );
+        }
+        if options == "PatchOptions" && query.get("force").is_some() {
+            wrong.push(FieldError {
+                reason: "FieldValueForbidden",
+                field: "force".to_owned(),
+                message: "Forbidden: may not be specified for non-apply patch".to_owned(),
+            });
+        }
+        if !wrong.is_empty() {
+            return Err(Status::invalid_options(options, &wrong));
+        }
+        Ok(Parameters {
+            dry_run: !dry.is_empty(),
+            strict: validation == "Strict",
+            warn: matches!(validation, "" | "Warn"),
+        })
+    }
+
+    /// What is unknown in a body, as far as somebody wants to hear it. `refuse` makes the refusal of it.
+    fn unknown_fields(
+        &self,
+        resource: &Resource,
+        json: &[u8],
+        refuse: impl FnOnce(&str) -> Status,
+    ) -> Result<Vec<String>, Status> {
+        if resource.second_view || !(self.strict || self.warn) {
+            return Ok(Vec::new());
+        }
+        let errors = resource.kind.strategy().strict_errors(json);
+        if self.strict && !errors.is_empty() {
+            return Err(refuse(&format!("strict decoding error: {}", errors.join(", "))));
+        }
+        Ok(errors)
+    }
+}
+
+/// A body as an object to be stored, and what is to be warned of.
+fn read(
+    request: &Request,
+    resource: &Resource,
+    parameters: &Parameters,
+) -> Result<(Value, Vec<String>), Status> {
+    let json = body::json(request)?;
+    let value = body::object(&json, resource.kind, &resource.api_version())?;
+    let refuse = |error: &str| verbs::unreadable(resource.kind, error);
+    let warnings = parameters.unknown_fields(resource, &json, refuse)?;
+    let value = if resource.second_view { events::first(value) } else { value };
+    Ok((value, warnings))
+}
+
+fn answered(
+    request: &Request,
+    resource: &Resource,
+    object: &Arc<Object>,
+    code: u16,
+    mut warnings: Vec<String>,
+) -> Result<Answer, Status> {
+    let strategy = resource.kind.strategy();
+    warnings.extend(strategy.warnings(&object.value(), None));
+    let mut answer = list::shown(request, resource, object, &Bent::default(), code)?;
+    answer.warnings = warnings;
+    Ok(answer)
+}
+
+pub(super) fn create(api: &Api, request: &Request, resource: &Resource) -> Result<Answer, Status> {
+    let parameters = Parameters::of(request, "CreateOptions")?;
+    let (value, warnings) = read(request, resource, &parameters)?;
+    let namespace = resource.namespace.as_deref().unwrap_or_default();
+    let object = api.store.create(resource.kind, namespace, value, parameters.dry_run)?;
+    answered(request, resource, &object, 201, warnings)
+}
+
+pub(super) fn update(api: &Api, request: &Request, resource: &Resource) -> Result<Answer, Status> {
+    let parameters = Parameters::of(request, "UpdateOptions")?;
+    let (mut value, warnings) = read(request, resource, &parameters)?;
+    let key = Api::key(resource);
+    same_place(&value, &key)?;
+    let updated =
+        api.store.update(resource.kind, &key, resource.sub.as_deref(), value.clone(), parameters.dry_run);
+    let missing = matches!(&updated, Err(status) if status.code == 404);
+    if !missing || resource.sub.is_some() || !made_by_update(resource.kind) {
+        return answered(request, resource, &updated?, 200, warnings);
+    }
+    if let Some(uid) = value["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()) {
+        return Err(Status::other_uid(resource.kind, &key, uid, ""));
+    }
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        metadata.remove("resourceVersion");
+    }
+    let object = api.store.create(resource.kind, &key.namespace, value, parameters.dry_run)?;
+    answered(request, resource, &object, 201, warnings)
+}
+
+/// Kinds of which an update makes what does not exist.
+fn made_by_update(kind: Kind) -> bool {
+    matches!(kind, Kind::Service | Kind::Endpoints | Kind::Event | Kind::Lease)
+}
+
+/// The body of an update must name the object that the path names.
+fn same_place(value: &Value, key: &Key) -> Result<(), Status> {
+    let text = |field: &str| value["metadata"][field].as_str().unwrap_or_default();
+    match text("name") {
+        "" => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                key.name
+            )));
+        }
+        name if name != key.name => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                key.name
+            )));
+        }
+        _ => {}
+    }
+    match text("namespace") {
+        "" => Ok(()),
+        namespace if namespace == key.namespace => Ok(()),
+        _ => Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )),
+    }
+}
+
+/// The media type of a patch, when it is one that can be applied.
+pub(super) fn patch_type(request: &Request) -> Result<&str, Status> {
+    let media = request.header(http::header::CONTENT_TYPE);
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if media == "application/apply-patch+yaml" {
+        return Err(patch::refuse_apply());
+    }
+    if patch::TYPES.contains(&media) {
+        return Ok(media);
+    }
+    let message = "415: Unsupported Media Type";
+    Err(Status { details: json!({}), ..Status::new(415, "UnsupportedMediaType", message) })
+}
+
+pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result<Answer, Status> {
+    let media = patch_type(request)?;
+    let parameters = Parameters::of(request, "PatchOptions")?;
+    let kind = resource.kind;
+    let mut warnings = Vec::new();
+    let change = |current: &Value| {
+        let seen;
+        let current = if resource.second_view {
+            seen = events::second(current.clone());
+            &seen
+        } else {
+            current
+        };
+        let patched = patch::apply(kind, media, current, &request.body)?;
+        let text = |field: &str| patched[field].as_str().unwrap_or_default();
+        if let Some(error) = body::other_type(kind, &resource.api_version(), text("apiVersion"), text("kind"))
+        {
+            return Err(patch::unreadable(&patched, &error));
+        }
+        let json = patched.to_string();
+        warnings = parameters
+            .unknown_fields(resource, json.as_bytes(), |error| patch::unreadable(&patched, error))?;
+        Ok(if resource.second_view { events::first(patched) } else { patched })
+    };
+    let key = Api::key(resource);
+    let object = api.store.patch(kind, &key, resource.sub.as_deref(), change, parameters.dry_run)?;
+    answered(request, resource, &object, 200, warnings)
+}
+
+/// `POST pods/NAME/binding`: gives a Pod its Node.
+pub(super) fn bind(api: &Api, request: &Request, resource: &Resource) -> Result<Answer, Status> {
+    let parameters = Parameters::of(request, "CreateOptions")?;
+    let bytes = body::json(request)?;
+    let binding: Value =
+        serde_json::from_slice(&bytes).map_err(|error| Status::bad_request(patch::syntax(&bytes, &error)))?;
+    let key = Api::key(resource);
+    if binding["metadata"]["name"].as_str().is_some_and(|name| !name.is_empty() && name != key.name) {
+        return Err(Status::bad_request("name in URL does not match name in Binding object"));
+    }
+    api.store.bind(&key, &binding, parameters.dry_run)?;
+    let mut success = verbs::success();
+    success["code"] = 201.into();
+    Ok(Answer::json(201, &success))
+}
+
+/// `PUT namespaces/NAME/finalize`: changes what a Namespace waits for.
+pub(super) fn finalize(api: &Api, request: &Request, resource: &Resource) -> Result<Answer, Status> {
+    let parameters = Parameters::of(request, "UpdateOptions")?;
+    let (value, warnings) = read(request, resource, &parameters)?;
+    let key = Api::key(resource);
+    same_place(&value, &key)?;
+    let object = api.store.finalize(&key, &value, parameters.dry_run)?;
+    answered(request, resource, &object, 200, warnings)
+}

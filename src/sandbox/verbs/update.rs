@@ -1,0 +1,170 @@
+//! Objects that change.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{decoded, drop_metadata, found, is_over, refuse, remove, set_metadata, store};
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::patch;
+use crate::sandbox::status::{FieldError, Status};
+use crate::sandbox::store::{Key, Object, Store, Transaction};
+
+impl Store {
+    /// Replaces an object, or its `subresource` (`status`).
+    ///
+    /// # Errors
+    /// The refusal that kube-apiserver would give.
+    pub fn update(
+        &self,
+        kind: Kind,
+        key: &Key,
+        subresource: Option<&str>,
+        body: Value,
+        dry_run: bool,
+    ) -> Result<Arc<Object>, Status> {
+        let value = decoded(kind, body)?;
+        self.transact(|state| {
+            let old = found(state, kind, key)?;
+            same_uid(kind, key, &value, &old.uid)?;
+            replace(state, kind, &old, subresource, value, dry_run)
+        })
+    }
+
+    /// Reads an object, lets `change` change it, and stores it, as one step.
+    ///
+    /// # Errors
+    /// That of `change`, or the refusal that kube-apiserver would give.
+    pub fn modify(
+        &self,
+        kind: Kind,
+        key: &Key,
+        subresource: Option<&str>,
+        change: impl FnOnce(&mut Value) -> Result<(), Status>,
+    ) -> Result<Arc<Object>, Status> {
+        self.transact(|state| {
+            let old = found(state, kind, key)?;
+            let mut value = old.value();
+            change(&mut value)?;
+            let value = decoded(kind, value)?;
+            replace(state, kind, &old, subresource, value, false)
+        })
+    }
+
+    /// Lets `patch` make a new object of the one that stands (with `kind` and `apiVersion`), and stores that,
+    /// as one step.
+    ///
+    /// # Errors
+    /// That of `patch`, or the refusal that kube-apiserver would give.
+    pub fn patch(
+        &self,
+        kind: Kind,
+        key: &Key,
+        subresource: Option<&str>,
+        patch: impl FnOnce(&Value) -> Result<Value, Status>,
+        dry_run: bool,
+    ) -> Result<Arc<Object>, Status> {
+        self.transact(|state| {
+            let old = found(state, kind, key)?;
+            let patched = patch(&old.typed())?;
+            // A name that is wrong is no matter of fields.
+            let given = patched["metadata"]["name"].as_str().unwrap_or_default();
+            if given != key.name {
+                return Err(Status::bad_request(format!(
+                    "the name of the object ({given}) does not match the name on the URL ({})",
+                    key.name
+                )));
+            }
+            let value =
+                kind.strategy().read(patched.clone()).map_err(|error| patch::unreadable(&patched, &error))?;
+            replace(state, kind, &old, subresource, value, dry_run)
+        })
+    }
+}
+
+/// A body that names a uid is meant for that object only.
+fn same_uid(kind: Kind, key: &Key, value: &Value, uid: &str) -> Result<(), Status> {
+    match value["metadata"]["uid"].as_str() {
+        None | Some("") => Ok(()),
+        Some(given) if given == uid => Ok(()),
+        Some(given) => Err(Status::other_uid(kind, key, given, uid)),
+    }
+}
+
+/// The version that a body was made from; `None`: whatever stands.
+fn given_version(kind: Kind, name: &str, value: &Value) -> Result<Option<u64>, Status> {
+    let text = value["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let version = if text.is_empty() {
+        0
+    } else {
+        text.parse().map_err(|_| {
+            let error = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+            Status::new(500, "", error)
+        })?
+    };
+    if version != 0 {
+        return Ok(Some(version));
+    }
+    if kind == Kind::Lease {
+        let error = FieldError {
+            reason: "FieldValueInvalid",
+            field: "metadata.resourceVersion".to_owned(),
+            message: "Invalid value: 0: must be specified for an update".to_owned(),
+        };
+        return Err(Status::invalid_resource(kind, name, &error));
+    }
+    Ok(None)
+}
+
+fn replace(
+    state: &mut Transaction<'_>,
+    kind: Kind,
+    old: &Arc<Object>,
+    subresource: Option<&str>,
+    mut value: Value,
+    dry_run: bool,
+) -> Result<Arc<Object>, Status> {
+    let before = old.value();
+    let key = &old.key;
+    if given_version(kind, &key.name, &value)?.is_some_and(|version| version != old.version) {
+        return Err(Status::stale(kind, &key.name));
+    }
+    keep_metadata(&mut value, &before);
+    let strategy = kind.strategy();
+    strategy.default(&mut value);
+    strategy.on_update(state, &mut value, &before, subresource)?;
+    refuse(kind, key, &strategy.check(&value, Some(&before)))?;
+    if kind.info().generation && strategy.moves_generation(&value, &before) {
+        let generation = before["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+        value["metadata"]["generation"] = generation.into();
+    }
+    if is_over(kind, &value, &before) {
+        let answer = Arc::new(Object::new(kind, value, old.version));
+        if !dry_run {
+            remove(state, kind, key);
+        }
+        return Ok(answer);
+    }
+    if value == before {
+        return Ok(Arc::clone(old));
+    }
+    Ok(store(state, kind, value, old.version, dry_run))
+}
+
+/// What a body may leave out and nobody can change by leaving it out.
+fn keep_metadata(value: &mut Value, before: &Value) {
+    for field in
+        ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"]
+    {
+        let given = &value["metadata"][field];
+        if given.is_null() || given.as_str() == Some("") {
+            set_metadata(value, field, before["metadata"][field].clone());
+        }
+    }
+    for field in ["generation", "resourceVersion"] {
+        set_metadata(value, field, before["metadata"][field].clone());
+    }
+    for field in ["managedFields", "selfLink"] {
+        drop_metadata(value, field);
+    }
+}
