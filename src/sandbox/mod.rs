@@ -20,7 +20,7 @@ pub mod store;
 pub mod table;
 pub mod verbs;
 
-pub use handle::{Options, Sandbox};
+pub use handle::{Failure, Options, Sandbox};
 pub use kinds::Kind;
 pub use simulate::Simulation;
 pub use status::Status;

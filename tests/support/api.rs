@@ -75,6 +75,23 @@ impl Api {
         self.client.send(request).await.expect("an answer").headers().clone()
     }
 
+    /// One request as it is, and the whole answer, whatever its code.
+    pub async fn ask(&self, request: Request<Vec<u8>>) -> Result<http::Response<bytes::Bytes>, String> {
+        use http_body_util::BodyExt;
+        let (head, body) = self.open(request).await?.into_parts();
+        let body = body.collect().await.map_err(|error| error.to_string())?;
+        Ok(http::Response::from_parts(head, body.to_bytes()))
+    }
+
+    /// The same with an answer that is still coming.
+    pub async fn open(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> Result<http::Response<kube::client::Body>, String> {
+        let request = request.map(kube::client::Body::from);
+        self.client.send(request).await.map_err(|error| error.to_string())
+    }
+
     /// One request with a JSON body (or none) and a JSON answer.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>, content_type: &str) -> Answer {
         let text = self.send_text(method.clone(), path, body, content_type).await?;

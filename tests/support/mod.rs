@@ -21,6 +21,8 @@ pub mod process;
 pub mod proxy;
 pub mod quiet_cluster;
 pub mod real;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod stage;
 pub mod wait;
 pub mod world;

@@ -11,7 +11,6 @@ use super::route::Resource;
 use super::selector::Selection;
 use super::token::Token;
 use super::{Api, Bent, Request, events};
-use crate::sandbox::kinds::Kind;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::{Object, Page};
 use crate::sandbox::table;
@@ -234,7 +233,7 @@ pub(super) fn listed(
             )
         }
         Form::Metadata => {
-            let package = if resource.kind == Kind::Pod { "core" } else { package(resource) };
+            let package = package(resource);
             let message = format!(
                 "you requested PartialObjectMetadata, but the requested object is a list (*{package}.{kind})"
             );

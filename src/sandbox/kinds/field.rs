@@ -109,6 +109,12 @@ pub fn not_supported(path: &Path<'_>, value: &str, supported: &[&str]) -> FieldE
     error(path, "FieldValueNotSupported", &format!("Unsupported value: {}", quoted(value)), &detail)
 }
 
+/// A name of something that is not there.
+#[must_use]
+pub fn not_found(path: &Path<'_>, name: &str) -> FieldError {
+    error(path, "FieldValueNotFound", &format!("Not found: {}", quoted(name)), "")
+}
+
 /// A value that may not be set here.
 #[must_use]
 pub fn forbidden(path: &Path<'_>, detail: &str) -> FieldError {

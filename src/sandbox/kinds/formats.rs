@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde_json::Value;
+
 use crate::sandbox::status::FieldError;
 
 use super::field::{self, Path};
@@ -327,5 +329,17 @@ pub fn ip_warning(path: &Path<'_>, text: &str) -> Option<String> {
             Some(format!("{path}: IPv6 address {shown} should be in RFC 5952 canonical format ({canonical})"))
         }
         Ok(_) => None,
+    }
+}
+
+/// What is wrong with a port that is a number or a name.
+#[must_use]
+pub fn port_number_or_name(value: &Value, path: &Path<'_>) -> Vec<FieldError> {
+    match value.as_str() {
+        Some(name) => all(path, name, port_name),
+        None => {
+            let detail = port_number(value.as_i64().unwrap_or(0));
+            detail.into_iter().map(|detail| field::invalid(path, value, &detail)).collect()
+        }
     }
 }

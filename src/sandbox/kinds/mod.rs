@@ -3,11 +3,17 @@
 
 mod endpoints;
 mod endpointslice;
+pub mod event;
 pub mod field;
 pub mod formats;
+mod lease;
 mod metadata;
+mod namespace;
+mod node;
+mod pod;
 pub mod schema;
 mod service;
+mod workload;
 
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -241,10 +247,16 @@ impl Kind {
     #[must_use]
     pub fn strategy(self) -> &'static dyn Strategy {
         match self {
+            Kind::Namespace => &namespace::Namespaces,
+            Kind::Node => &node::Nodes,
+            Kind::Pod => &pod::Pods,
             Kind::Service => &service::Services,
             Kind::Endpoints => &endpoints::EndpointsObjects,
             Kind::EndpointSlice => &endpointslice::EndpointSlices,
-            _ => &Lenient,
+            Kind::Event => &event::Events,
+            Kind::Lease => &lease::Leases,
+            Kind::Deployment => &workload::Deployments,
+            Kind::ReplicaSet => &workload::ReplicaSets,
         }
     }
 }
@@ -260,7 +272,7 @@ pub trait Strategy: Sync {
     /// found here, and what the API server prints for absent fields (`"endpoints": null`).
     ///
     /// # Errors
-    /// When a field has a type that cannot be read: the sentence of kube-apiserver.
+    /// When a field has a type that cannot be read: what Go says of it.
     fn read(&self, value: Value) -> Result<Value, String> {
         schema::read(self.go_type(), value)
     }
@@ -366,18 +378,6 @@ fn set(map: &mut Value, name: &str, value: Value) {
         } else {
             map.insert(name.to_owned(), value);
         }
-    }
-}
-
-/// A kind without peculiarities.
-struct Lenient;
-impl Strategy for Lenient {
-    fn go_type(&self) -> &'static str {
-        ""
-    }
-
-    fn read(&self, value: Value) -> Result<Value, String> {
-        Ok(value)
     }
 }
 

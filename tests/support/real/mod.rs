@@ -6,6 +6,7 @@
 //! - [`twins`] lends two, for the same history on both.
 //! - [`served`] shares one cluster on which one controller runs with default flags; tests keep to
 //!   namespaces of their own.
+//! - [`shared`] shares one without any controller.
 //!
 //! All of them answer `None`, after one line that says what is missing, when the programs of the
 //! control plane are not there; with `CI=true` that is a failure.
@@ -20,5 +21,5 @@ mod programs;
 pub use apiserver::{Cluster, RealStage, Second, apply_file};
 pub use count::this_test as counted;
 pub use etcd::Etcd;
-pub use pool::{audited, exclusive, served, served_by_peer, served_with_controller, twins};
+pub use pool::{audited, exclusive, served, served_by_peer, served_with_controller, shared, twins};
 pub use programs::{Programs, judge, programs};

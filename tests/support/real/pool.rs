@@ -78,6 +78,15 @@ pub async fn twins() -> Option<(RealStage, RealStage)> {
     Some((one, two))
 }
 
+/// A cluster that all tests share, with no controller on it.
+pub async fn shared() -> Option<RealStage> {
+    static SHARED: OnceCell<Arc<Cluster>> = OnceCell::const_new();
+    let programs = programs()?;
+    count::this_test();
+    let cluster = SHARED.get_or_init(|| start_cluster(programs, "shared")).await;
+    Some(RealStage::new(cluster.clone(), None).await)
+}
+
 /// The shared cluster, on which our controller runs with default flags.
 pub async fn served() -> Option<RealStage> {
     Some(served_with_controller().await?.0)

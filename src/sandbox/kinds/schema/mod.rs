@@ -7,7 +7,7 @@ mod read;
 mod strict;
 mod table;
 
-pub use quantity::{canonical_quantity, compare_quantities};
+pub use quantity::{add_quantities, canonical_quantity, compare_quantities};
 pub use read::{printed, read};
 pub use strict::strict_errors;
 pub use table::{Field, Struct, Type, struct_named};

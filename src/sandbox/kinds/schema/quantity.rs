@@ -121,3 +121,12 @@ fn parsed(text: &str) -> Option<(i128, Form)> {
     };
     Some((if negative { -nano } else { nano }, form))
 }
+
+/// The sum of two quantities; `None` when one is none.
+#[must_use]
+pub fn add_quantities(one: &str, other: &str) -> Option<String> {
+    let ((one, form), (other, _)) = (parsed(one)?, parsed(other)?);
+    let sum = one.checked_add(other)?;
+    // Only compared and added again: the form does not matter.
+    Some(decimal(sum, if form == Form::Binary { Form::Decimal } else { form }))
+}

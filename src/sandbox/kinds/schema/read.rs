@@ -12,7 +12,7 @@ const QUANTITY: &str =
 /// Reads `value` as the Go struct `id`, without its `kind` and `apiVersion`.
 ///
 /// # Errors
-/// What kube-apiserver answers when a field has another type.
+/// What Go says when a field has another type.
 pub fn read(id: &str, mut value: Value) -> Result<Value, String> {
     let Some(of) = struct_named(id) else { return Err(format!("no type {id} is known")) };
     let mut reading = Reading { stack: Vec::new(), holder: of.name(), failed: None };
@@ -23,7 +23,7 @@ pub fn read(id: &str, mut value: Value) -> Result<Value, String> {
     }
     match reading.failed {
         None => Ok(value),
-        Some(why) => Err(format!("{0} in version \"v1\" cannot be handled as a {0}: {why}", of.name())),
+        Some(why) => Err(why),
     }
 }
 

@@ -114,19 +114,9 @@ fn port<'a>(
     if !PROTOCOLS.contains(&protocol) {
         wrong.push(field::not_supported(&path.child("protocol"), protocol, &PROTOCOLS));
     }
-    wrong.extend(port_number_or_name(&port["targetPort"], &path.child("targetPort")));
+    wrong.extend(formats::port_number_or_name(&port["targetPort"], &path.child("targetPort")));
     if let Some(name) = port["appProtocol"].as_str() {
         wrong.extend(formats::all(&path.child("appProtocol"), name, formats::qualified_name));
-    }
-}
-
-fn port_number_or_name(value: &Value, path: &Path<'_>) -> Vec<FieldError> {
-    match value.as_str() {
-        Some(name) => formats::all(path, name, formats::port_name),
-        None => {
-            let detail = formats::port_number(value.as_i64().unwrap_or(0));
-            detail.into_iter().map(|detail| field::invalid(path, value, &detail)).collect()
-        }
     }
 }
 
