@@ -244,7 +244,7 @@ async fn a_name_that_is_taken_leads_to_another_hash() {
     stage.delete(Kind::Deployment, "web", 0);
     stage.delete(Kind::ReplicaSet, &name, 0);
     stage.until("gone", |stage| sets(stage).is_empty()).await;
-    let labels = json!({"app": "somebody else's"});
+    let labels = json!({"app": "theirs"});
     stage.create(
         Kind::ReplicaSet,
         json!({"metadata": {"name": name, "labels": labels}, "spec": {"replicas": 0, "selector": {"matchLabels":
