@@ -49,7 +49,7 @@ async fn a_deployment_makes_a_replicaset_with_the_templates_hash() {
     assert_eq!(owner["controller"], true);
     assert_eq!(owner["blockOwnerDeletion"], true);
     for pod in stage.all(Kind::Pod) {
-        assert_eq!(pod["metadata"]["labels"], labels);
+        assert_eq!(pod["metadata"]["labels"]["pod-template-hash"], hash.as_str());
     }
     assert_eq!(revision(&stage.deployment("web")), "1");
     let said = format!("Scaled up replica set web-{hash} from 0 to 3");
@@ -244,7 +244,7 @@ async fn a_name_that_is_taken_leads_to_another_hash() {
     stage.delete(Kind::Deployment, "web", 0);
     stage.delete(Kind::ReplicaSet, &name, 0);
     stage.until("gone", |stage| sets(stage).is_empty()).await;
-    let labels = json!({"app": "somebody else's"});
+    let labels = json!({"app": "theirs"});
     stage.create(
         Kind::ReplicaSet,
         json!({"metadata": {"name": name, "labels": labels}, "spec": {"replicas": 0, "selector": {"matchLabels":

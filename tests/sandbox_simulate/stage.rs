@@ -54,7 +54,7 @@ impl Stage {
         let started = tokio::time::Instant::now();
         while !holds(self) {
             assert!(started.elapsed() < SOON, "{what}: not within {SOON:?} of simulated time");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -127,7 +127,7 @@ impl Stage {
     /// Waits until this many Pods are ready, and no others there.
     pub async fn ready_are(&self, wanted: usize) {
         let what = format!("{wanted} Pods ready");
-        self.until(&what, |stage| stage.ready() == wanted && stage.all(Kind::Pod).len() == wanted).await;
+        self.until(&what, |stage| stage.store.count(Kind::Pod) == wanted && stage.ready() == wanted).await;
     }
 
     /// Waits until `kubectl rollout status` would say that all is done.

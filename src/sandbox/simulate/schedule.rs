@@ -3,6 +3,7 @@
 //! at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -12,7 +13,7 @@ use super::rows::{NodeRow, Taint};
 use super::selector::Selector;
 use super::world::World;
 use crate::sandbox::kinds::Kind;
-use crate::sandbox::store::Key;
+use crate::sandbox::store::{Key, Object};
 
 /// The Nodes by zone and by how many Pods they have.
 #[derive(Default)]
@@ -177,7 +178,7 @@ impl World {
         if !row.node.is_empty() || !row.is_active() || row.gated {
             return;
         }
-        let object = std::sync::Arc::clone(&row.object);
+        let object = Arc::clone(&row.object);
         let wishes = Wishes::read(&object.value());
         let fits = |name: &SmolStr| {
             self.nodes.get(name).is_some_and(|node| wishes.refusal(node, self.places.load(name)).is_none())
@@ -191,22 +192,18 @@ impl World {
         }
     }
 
-    fn bind(&mut self, key: &Key, object: &std::sync::Arc<crate::sandbox::store::Object>, node: &SmolStr) {
-        let now = self.clock.now();
-        let bound = self.modify(Kind::Pod, key, &object.uid, Some("binding"), |pod| {
-            pod["spec"]["nodeName"] = node.as_str().into();
-            let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null,
-                "lastTransitionTime": now, "observedGeneration": pod["metadata"]["generation"]});
-            set_condition(pod, condition);
-        });
-        if bound.is_ok() {
+    fn bind(&mut self, key: &Key, object: &Arc<Object>, node: &SmolStr) {
+        let binding = json!({"metadata": {"uid": object.uid}, "target": {"kind": "Node", "name": node}});
+        let bound = self.store.bind(key, &binding, false);
+        if let Ok(bound) = &bound {
+            self.see(bound);
             self.unschedulable.remove(key);
             let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
             self.say(object, Source::Scheduler("Binding"), false, "Scheduled", message);
         }
     }
 
-    fn pend(&mut self, key: &Key, object: &std::sync::Arc<crate::sandbox::store::Object>, wishes: &Wishes) {
+    fn pend(&mut self, key: &Key, object: &Arc<Object>, wishes: &Wishes) {
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, node) in &self.nodes {
             if let Some(reason) = wishes.refusal(node, self.places.load(name)) {

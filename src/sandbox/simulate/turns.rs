@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use tokio::time::Instant;
 
 use super::clock::Due;
+use super::rows::Stage;
 use super::world::World;
 use crate::sandbox::kinds::Kind;
 use crate::sandbox::store::Key;
@@ -67,7 +68,9 @@ impl World {
             Due::FlapBack(key, uid) => self.become_ready(&key, uid),
             Due::Ended(key, uid) => self.ended(&key, uid),
             Due::Remove(key, uid) => {
-                if self.pod(&key, &uid).is_some() {
+                if let Some(row) = self.pod(&key, &uid) {
+                    // when finalizers keep it, the next change is the next attempt
+                    row.stage = Stage::Idle;
                     let _ = self.delete(Kind::Pod, &key, &uid, Some(0));
                 }
             }

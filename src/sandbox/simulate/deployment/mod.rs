@@ -83,10 +83,11 @@ impl World {
             object,
         };
         let result = if going { Ok(false) } else { self.roll(&mut rollout) };
+        rollout.note_availability();
         if result == Ok(true) {
             rollout.note_progress(self.clock.seconds());
         }
-        self.write_status(&mut rollout);
+        self.write_status(&rollout);
         if let Err(why) = result {
             tracing::debug!(deployment = %key.name, %why, "not rolled");
             let pause = self.backoff(key);
@@ -287,7 +288,7 @@ impl World {
         })
     }
 
-    fn write_status(&mut self, rollout: &mut Rollout) {
+    fn write_status(&mut self, rollout: &Rollout) {
         let status = rollout.status();
         let before = rollout.object.value();
         let revision = rollout.value["metadata"]["annotations"][REVISION].clone();

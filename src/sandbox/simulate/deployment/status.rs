@@ -124,16 +124,20 @@ impl Rollout {
         }
     }
 
-    /// The status without regard to progress.
-    pub(super) fn status(&mut self) -> Value {
-        let counts = self.counts();
-        if counts.available >= self.bounds.least() {
+    /// Notes whether enough Pods are available.
+    pub(super) fn note_availability(&mut self) {
+        if self.counts().available >= self.bounds.least() {
             let message = "Deployment has minimum availability.";
             self.conditions.set(AVAILABLE, "True", "MinimumReplicasAvailable", message);
         } else {
             let message = "Deployment does not have minimum availability.";
             self.conditions.set(AVAILABLE, "False", "MinimumReplicasUnavailable", message);
         }
+    }
+
+    /// The status with the conditions as they were noted.
+    pub(super) fn status(&self) -> Value {
+        let counts = self.counts();
         let wanted: i64 = self.sets.iter().map(Set::replicas).sum();
         let mut status = json!({
             "observedGeneration": self.generation(),
