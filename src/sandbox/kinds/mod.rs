@@ -332,13 +332,6 @@ pub trait Strategy: Sync {
         new["spec"] != old["spec"]
     }
 
-    /// How long an object asks to be kept after a delete, in seconds (Pods: 30), when the caller does not say.
-    /// `None`: it is removed at once.
-    fn grace(&self, value: &Value) -> Option<i64> {
-        let _ = value;
-        None
-    }
-
     /// The fields that may be selected by (`metadata.name` and `metadata.namespace` are always), in any
     /// order.
     fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {

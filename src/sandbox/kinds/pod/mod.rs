@@ -97,14 +97,6 @@ impl Strategy for Pods {
         wrong
     }
 
-    fn grace(&self, value: &Value) -> Option<i64> {
-        let ended = matches!(value["status"]["phase"].as_str(), Some("Failed" | "Succeeded"));
-        if ended || value["spec"]["nodeName"].is_null() {
-            return None;
-        }
-        value["spec"]["terminationGracePeriodSeconds"].as_i64()
-    }
-
     fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {
         let (spec, status) = (&value["spec"], &value["status"]);
         let text = |value: &Value| SmolStr::from(value.as_str().unwrap_or_default());
