@@ -71,7 +71,7 @@ pub enum ManifestError {
         /// The object's name, after its namespace where it has one.
         name: String,
         /// Why.
-        status: Status,
+        status: Box<Status>,
     },
 }
 
@@ -144,7 +144,9 @@ pub fn create(store: &Arc<Store>, manifests: Vec<Manifest>) -> Result<(), Manife
         let Manifest { place, kind, namespace, value } = manifest;
         match store.create(kind, &namespace, value, false) {
             Err(status) if kind == Kind::Namespace && status.reason == "AlreadyExists" => {}
-            Err(status) => return Err(ManifestError::Refused { place, kind, name, status }),
+            Err(status) => {
+                return Err(ManifestError::Refused { place, kind, name, status: Box::new(status) });
+            }
             Ok(_) => {}
         }
     }

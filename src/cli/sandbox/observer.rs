@@ -544,7 +544,7 @@ fn want(oracle: &mut Oracle, service: &Service, pod: &Pod, selected: bool, at: I
     if service.external_name {
         return;
     }
-    let state = (selected && !pod.terminal).then(|| State {
+    let state = (selected && !pod.terminal).then_some(State {
         ready: service.publish_not_ready || (pod.ready && !pod.terminating),
         serving: pod.ready,
         terminating: pod.terminating,

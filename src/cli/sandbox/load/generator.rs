@@ -201,14 +201,17 @@ impl Generator<'_> {
     async fn settle(&self) {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let observer = self.observer.lock();
-            let done = observer.oracle().waiting() == 0 && observer.seen() >= self.store.version();
-            drop(observer);
-            if done {
+            if self.all_seen() {
                 return;
             }
             tokio::time::sleep(BEAT).await;
         }
+    }
+
+    /// Whether slices show everything that was stored until now.
+    fn all_seen(&self) -> bool {
+        let observer = self.observer.lock();
+        observer.oracle().waiting() == 0 && observer.seen() >= self.store.version()
     }
 
     fn judge(&self, (changes, took): (u64, Duration), before: &Writes) -> Churn {

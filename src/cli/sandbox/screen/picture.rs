@@ -149,6 +149,6 @@ fn line(key: &Key, seen: &SeenService) -> ServiceLine {
         }
     }
     slices.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let pods = seen.row.selector.is_some().then(|| (seen.ready, seen.pods.len()));
+    let pods = seen.row.selector.is_some().then_some((seen.ready, seen.pods.len()));
     ServiceLine { key: key.clone(), sort, pods, slices }
 }
