@@ -132,7 +132,7 @@ fn pods() -> Vec<Value> {
         edited(
             init(
                 json!([state("i", ended(0, "", 0)), started_side, state("j", ended(0, "", 0))]),
-                ready.clone(),
+                ready,
             ),
             |pod| {
                 pod["status"]["containerStatuses"] = json!([restarted, running("b")]);
