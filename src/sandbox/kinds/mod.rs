@@ -3,7 +3,7 @@
 
 mod endpoints;
 mod endpointslice;
-pub mod event;
+mod event;
 pub mod field;
 pub mod formats;
 mod lease;

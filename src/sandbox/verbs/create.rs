@@ -65,6 +65,8 @@ fn metadata_of_new(
             ));
         }
         metadata["namespace"] = namespace.into();
+    } else if let Some(metadata) = metadata.as_object_mut() {
+        metadata.remove("namespace");
     }
     if !matches!(metadata["resourceVersion"].as_str(), None | Some("")) {
         return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
