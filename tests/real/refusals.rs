@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::play::{Play, ips, lines, name_of, text, web};
 use crate::support::pods::{endpoints, pod, service_without_selector};
 use crate::support::wait::SOON;
-use crate::support::{Consumer, Controller, World, eventually, real};
+use crate::support::{Consumer, Controller, Stage, World, eventually, real};
 
 /// A cluster and a controller of its own, as what is tested here is told in metrics and Events.
 async fn begin(name: &str) -> Option<(real::RealStage, World, Controller)> {
