@@ -266,9 +266,8 @@ fn replace_word(text: &str, word: &str, by: &str) -> String {
     let goes_on = |character: char| character.is_ascii_alphanumeric();
     while let Some(at) = rest.find(word) {
         let after = &rest[at + word.len()..];
-        let whole = !rest[..at].ends_with(goes_on)
-            && !after.starts_with(goes_on)
-            && !(out.ends_with(goes_on) && at == 0);
+        let before = if at == 0 { out.as_str() } else { &rest[..at] };
+        let whole = !before.ends_with(goes_on) && !after.starts_with(goes_on);
         out.push_str(&rest[..at]);
         out.push_str(if whole { by } else { word });
         rest = after;

@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use super::canonical::canonical;
 use super::step::{Ask, Sequence, Step, Until};
 use crate::support::api::Api;
-use crate::support::wait::{SOON, eventually};
 use crate::support::{Stage, World};
 
 /// What the uid of an object that is not there stands for.
@@ -86,14 +85,6 @@ impl Play<'_> {
                 Some(watch) => watch.until(until).await,
                 None => json!({"events": "the watch is not open"}),
             },
-            Step::Wait(ask, code) => {
-                let waiting = tokio::sync::Mutex::new(&mut *self);
-                eventually(&format!("{ask} is answered {code}"), SOON, || async {
-                    let answer = waiting.lock().await.ask(ask).await;
-                    if answer["code"] == *code { Ok(answer) } else { Err(answer.to_string()) }
-                })
-                .await
-            }
             Step::Forget => {
                 self.watches.clear();
                 self.stage.forget_history().await;

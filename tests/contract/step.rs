@@ -47,20 +47,8 @@ pub enum Step {
     Watch(Ask),
     /// Writes the events down that the watch of this label gives until then.
     Events(String, Until),
-    /// Asks again and again until the answer has this code; only the last answer is written down.
-    Wait(Ask, u16),
     /// The server forgets all history, and is started again where it keeps some even so.
     Forget,
-}
-
-impl Step {
-    pub fn label(&self) -> &str {
-        match self {
-            Step::Ask(ask) | Step::Watch(ask) | Step::Wait(ask, _) => &ask.label,
-            Step::Events(..) => "events",
-            Step::Forget => "forget",
-        }
-    }
 }
 
 impl fmt::Display for Ask {
@@ -85,7 +73,6 @@ impl fmt::Display for Step {
             Step::Ask(ask) => write!(f, "{ask}"),
             Step::Watch(ask) => write!(f, "watch {ask}"),
             Step::Events(watch, until) => write!(f, "events of [{watch}] until {until:?}"),
-            Step::Wait(ask, code) => write!(f, "until {code}: {ask}"),
             Step::Forget => write!(f, "the server forgets its history"),
         }
     }
@@ -231,20 +218,6 @@ impl Script {
 
     pub fn events_until(&mut self, watch: &str, until: Until) {
         self.sequence.steps.push(Step::Events(watch.to_string(), until));
-    }
-
-    pub fn wait(&mut self, code: u16, what: &str) -> String {
-        let label = self.label();
-        let ask = Ask {
-            label: label.clone(),
-            method: "GET",
-            path: path(what),
-            accept: JSON,
-            content_type: JSON,
-            body: None,
-        };
-        self.sequence.steps.push(Step::Wait(ask, code));
-        label
     }
 
     pub fn forget(&mut self) {

@@ -95,7 +95,7 @@ impl Draw {
         for (resource, _) in self.used.clone() {
             let mark = self.object(resource, "zz");
             let mark = with(mark, "/metadata/labels", json!({"app": "web", "of": "{ns}"}));
-            self.script.create(resource, self::valid(resource, mark));
+            self.script.create(resource, valid(resource, mark));
             for (of, watch) in self.watches.clone() {
                 if of == resource {
                     self.script.events_until(&watch, Until::Object("ADDED", "zz".to_string()));
