@@ -10,7 +10,7 @@ use super::desired;
 use super::oracle::{Oracle, Tally};
 use super::pair::{Complaint, Pair};
 use super::rules::{self, Facts, Fired, Left};
-use crate::support::history::{Change, History, Kind, Operation, Outcome, State, apply_all};
+use crate::support::history::{Change, History, Kind, Operation, Outcome, State, Tampering, apply_all};
 use crate::support::pods::{Object, endpoints, pod, service, service_without_selector};
 use crate::support::world::{MIRRORING_LOOP, SELECTOR_LOOP};
 use crate::support::{World, eventually};
@@ -59,7 +59,7 @@ struct Player<'a> {
     verdict: Verdict,
     /// What both left alone, in Services whose difference was explained when they were last compared.
     explained: BTreeMap<String, [Left; 2]>,
-    /// Services with whose slices somebody tampered while they were such.
+    /// Services with whose slices somebody tampered while they were such, or that were given some of these.
     taken: BTreeSet<String>,
     planted: Option<fn(&mut Said)>,
 }
@@ -159,6 +159,9 @@ impl Player<'_> {
             let service = change.operation.target().map_or("", |(_, name)| name);
             if matches!(change.operation, Operation::Tamper { .. }) && self.explained.contains_key(service) {
                 self.taken.insert(service.to_string());
+                if let Operation::Tamper { how: Tampering::ServiceName(other), .. } = &change.operation {
+                    self.taken.insert(other.clone());
+                }
             }
             match outcomes {
                 (Outcome::Refused(why), _) | (_, Outcome::Refused(why)) => self.differs(number, service, why),
@@ -257,7 +260,7 @@ impl Player<'_> {
             let facts = self.facts(&service, said);
             let as_they_were = self.explained.get(&service);
             let mut rules = match self.taken.contains(&service) {
-                true => rules::leave_out_taken(&mut one, &mut two),
+                true => rules::leave_out_taken(&facts, &mut one, &mut two),
                 false => Vec::new(),
             };
             let left = [rules::left_alone(&facts, &one), rules::left_alone(&facts, &two)];

@@ -40,7 +40,7 @@ pub const RULES: [Rule; 24] = [
     },
     Rule {
         name: TAKEN,
-        reason: "slices that somebody took over while they were meant to differ stay as they were on both",
+        reason: "slices that somebody tampered with while they were meant to differ stay as they were on both, where no loop looks after them",
     },
     Rule {
         name: BACKOFF,
@@ -335,13 +335,15 @@ pub fn leave_out_left(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Sa
     if ours.len() + peer.len() < before { vec![LEFT] } else { Vec::new() }
 }
 
-/// Takes out of both what belongs to neither loop, where somebody took it over while it differed for a
-/// reason: it differs for ever then.
-pub fn leave_out_taken(ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
+/// Takes out of both what nobody looks after, where somebody tampered while they differed for a reason (each
+/// twin had its own slices to tamper with): what belongs to neither loop, and what is left where there is no
+/// selector. It differs for ever then.
+pub fn leave_out_taken(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
     let before = ours.len() + peer.len();
     for slices in [&mut *ours, &mut *peer] {
         slices.retain(|said| said.manager == SELECTOR_LOOP || said.manager == MIRRORING_LOOP);
     }
+    leave_out_left(facts, ours, peer);
     if ours.len() + peer.len() < before { vec![TAKEN] } else { Vec::new() }
 }
 
