@@ -70,8 +70,8 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
     if !value.is_object() {
         return Err(Status::bad_request(format!(
             "the object provided is unrecognized (must be of type {name}): couldn't get version/kind; json \
-             parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
-            patch::json_type(&value),
+             parse error: {} ({})",
+            no_struct(&value),
             summary(bytes)
         )));
     }
@@ -84,6 +84,13 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
         )));
     }
     Ok(value)
+}
+
+/// What Go's JSON parser says of a value in which it looks for the type of an object.
+pub(super) fn no_struct(value: &Value) -> String {
+    let fields = "APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                  \"json:\\\"kind,omitempty\\\"\"";
+    format!("json: cannot unmarshal {} into Go value of type struct {{ {fields} }}", patch::json_type(value))
 }
 
 /// What is wrong with the type that an object says it is.
