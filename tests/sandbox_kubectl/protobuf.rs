@@ -70,8 +70,9 @@ fn differing(place: &str, ours: &Value, real: &Value, found: &mut Vec<String>) {
             names.sort();
             names.dedup();
             for name in names {
-                let absent = "absent".into();
-                let (ours, real) = (ours.get(name).unwrap_or(&absent), real.get(name).unwrap_or(&absent));
+                // A time that is not set is printed as null in some places.
+                let (ours, real) =
+                    (&ours.get(name).unwrap_or(&Value::Null), &real.get(name).unwrap_or(&Value::Null));
                 differing(&format!("{place}/{name}"), ours, real, found);
             }
         }

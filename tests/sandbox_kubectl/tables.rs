@@ -130,10 +130,7 @@ fn pods() -> Vec<Value> {
             json!([]),
         ),
         edited(
-            init(
-                json!([state("i", ended(0, "", 0)), started_side, state("j", ended(0, "", 0))]),
-                ready,
-            ),
+            init(json!([state("i", ended(0, "", 0)), started_side, state("j", ended(0, "", 0))]), ready),
             |pod| {
                 pod["status"]["containerStatuses"] = json!([restarted, running("b")]);
             },

@@ -19,6 +19,7 @@ pub fn blank(command: &str, answer: &str) -> String {
     {
         return format!("{first}\n{}", blank(command, rest));
     }
+    let answer = without_trigger_time(answer);
     let mut lines: Vec<&str> = answer.lines().collect();
     let table = lines.first().is_some_and(|header| is_header(header));
     let mut pieces = if table {
@@ -33,6 +34,26 @@ pub fn blank(command: &str, answer: &str) -> String {
         pieces.sort_by_key(|line| plain(line));
     }
     number(pieces)
+}
+
+/// Whether a slice bears the time of the change that caused it depends on how the changes before its last
+/// write came together, on both sides.
+fn without_trigger_time(answer: &str) -> String {
+    const ANNOTATION: &str = "endpoints.kubernetes.io/last-change-trigger-time:";
+    let mut lines: Vec<String> = Vec::new();
+    let mut given = answer.lines().peekable();
+    while let Some(line) = given.next() {
+        if line.starts_with("Annotations:") && line.contains(ANNOTATION) {
+            lines.push("Annotations:  <none>".to_owned());
+        } else if line.trim() == "annotations:"
+            && given.next_if(|next| next.trim_start().starts_with(ANNOTATION)).is_some()
+        {
+            // It is the only annotation of slices.
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\n")
 }
 
 /// A table of kubectl: capital letters only in its first line.
@@ -122,7 +143,7 @@ fn sorted_sections(lines: Vec<Vec<Piece>>) -> Vec<Vec<Piece>> {
 
 /// A line that is no row of a table. What follows some words of descriptions and YAML is a time or a place.
 fn line_pieces(line: &str) -> Vec<Piece> {
-    const PLACES: [(&str, &str); 12] = [
+    const PLACES: [(&str, &str); 11] = [
         ("NodeName:", "<node>"),
         ("nodeName:", "<node>"),
         ("Node:", "<node>"),
@@ -134,12 +155,11 @@ fn line_pieces(line: &str) -> Vec<Piece> {
         ("generation:", "<count>"),
         ("uid:", "<uid>"),
         ("Age:", "<age>"),
-        ("endpoints.kubernetes.io/last-change-trigger-time:", "<time>"),
     ];
     for (word, blank) in PLACES {
         let Some(start) = line.find(word) else { continue };
         let before = &line[..start];
-        if before.chars().all(|letter| letter == ' ' || letter == '-') || before.starts_with("Annotations:") {
+        if before.chars().all(|letter| letter == ' ' || letter == '-') {
             let rest = &line[start + word.len()..];
             let value = rest.trim_start();
             if value.is_empty() || value.starts_with('<') {

@@ -75,7 +75,7 @@ Events:         <none>
     let blanked = blank("kubectl describe endpointslices", text);
     let expected = "\
 Name:         example-service-<id-1>
-Annotations:  endpoints.kubernetes.io/last-change-trigger-time: <time>
+Annotations:  <none>
 AddressType:  IPv4
 Endpoints:
   - Addresses:  <ip-1>

@@ -2,7 +2,7 @@
 //! control plane (kube-apiserver, kube-controller-manager, kube-scheduler, kwok), and are played to the sandbox
 //! with the same kubectl; every answer must be the same, but for what chance decides.
 //!
-//! `RECORD_TUTORIAL=1 cargo test --test tutorial` writes them down anew, for review.
+//! `cargo test --test tutorial -- --ignored` writes them down anew, for review; it needs minutes.
 
 #![cfg(feature = "sandbox")]
 #![allow(clippy::expect_used, clippy::panic)]

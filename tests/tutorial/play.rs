@@ -62,10 +62,8 @@ async fn record(shell: &Shell, file: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "writes the transcripts anew, for review"]
 async fn the_transcripts_are_written_down() {
-    if std::env::var_os("RECORD_TUTORIAL").is_none() {
-        return;
-    }
     let programs = programs().expect("the control plane");
     let lab = Lab::start(programs).await;
     let shell = Shell::new(lab.kubeconfig(), programs, "lab");
