@@ -25,6 +25,14 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "column-descriptions",
+        explains: |difference| {
+            difference.pointer.contains("/columnDefinitions/")
+                && difference.pointer.ends_with("/description")
+                && difference.ours.as_ref().is_some_and(|ours| ours == "")
+        },
+    },
+    Rule {
         name: "build",
         explains: |difference| path(difference) == "/version" && difference.answers[1]["code"] == 200,
     },
