@@ -101,7 +101,8 @@ pub fn chosen(options: &Options) -> Vec<Scenario> {
         scenarios.push(shipped.peer("--kube-api-qps=20").peer("--kube-api-burst=30"));
     }
     if wanted(Name::Batch) {
-        let batch = Scenario::new("batch period 500 ms", size(1, 100, 50, 10_000), &[Step::Fill, Step::One]);
+        let size = size(1, 100, 5 * part, 5_000);
+        let batch = Scenario::new("batch period 500 ms", size, &[Step::Fill, Step::One]);
         scenarios.push(batch.both("--endpointslice-updates-batch-period=500ms"));
     }
     if wanted(Name::Flat) {
