@@ -108,12 +108,14 @@ impl Play<'_> {
         request.body(body.unwrap_or_default()).expect("a request")
     }
 
-    /// A cluster IP of each family and a node port that no other play asks for.
-    fn own(&self) -> [String; 3] {
+    /// A cluster IP of each family, one that is not written as it should be, and a node port, that no other
+    /// play asks for.
+    fn own(&self) -> [String; 4] {
         let (high, low) = (self.number / 250 % 250, self.number % 250);
         [
             format!("10.9.{high}.{}", low + 1),
             format!("fd00:1::e:{:x}", self.number % 0xffff + 1),
+            format!("fd00:1::0:f{:03x}", self.number % 0x1000),
             (30_000 + self.number % 80).to_string(),
         ]
     }
@@ -131,8 +133,9 @@ impl Play<'_> {
             rest = after;
         }
         out.push_str(rest);
-        let [ip, ip6, port] = self.own();
+        let [ip, ip6, odd6, port] = self.own();
         let out = out.replace("{ns}", self.namespace).replace("{ip}", &ip).replace("{ip6}", &ip6);
+        let out = out.replace("{odd ip6}", &odd6);
         out.replace("\"{port}\"", &port)
     }
 

@@ -169,7 +169,7 @@ fn asked_for(s: &mut Script) {
         "nonsense",
         "10.0.0.0",
         "{ip6}",
-        "fd00:1::0:fffe",
+        "{odd ip6}",
         "10.9.0.01",
         "{ip}",
         "::ffff:10.9.0.9",
