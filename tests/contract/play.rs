@@ -45,7 +45,8 @@ pub async fn play(stage: &dyn Stage, sequence: &Sequence, namespace: &str) -> Tr
         play.written.push(answer);
     }
     let prefixes = sequence.steps.iter().filter_map(generate_name).collect();
-    let words = play.own().into_iter().zip(["{ip}", "{ip6}", "{port}"].map(str::to_string)).collect();
+    let words =
+        play.own().into_iter().zip(["{ip}", "{ip6}", "{odd ip6}", "{port}"].map(str::to_string)).collect();
     Transcript(canonical(std::mem::take(&mut play.written), namespace, prefixes, words))
 }
 
