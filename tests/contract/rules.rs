@@ -49,12 +49,11 @@ fn path(difference: &Difference) -> &str {
 /// In discovery: a group, a resource, or a path that is left out.
 fn fewer_resources(difference: &Difference) -> bool {
     let place: Vec<&str> = difference.pointer.split('/').collect();
-    let left_out = match place.as_slice() {
-        ["", "body", "resources" | "groups" | "items", _] => true,
-        ["", "body", "items", "core", "versions", _, "resources", _] => true,
-        ["", "body", "items", _, "versions", _, "resources", _] => true,
-        _ => false,
-    };
+    let left_out = matches!(
+        place.as_slice(),
+        ["", "body", "resources" | "groups" | "items", _]
+            | ["", "body", "items", _, "versions", _, "resources", _]
+    );
     let discovery = path(difference).starts_with("/api");
     let root = path(difference) == "/" && difference.pointer.starts_with("/body/paths/");
     root || discovery && left_out && difference.ours.is_none()
