@@ -54,7 +54,9 @@ fn fewer_resources(difference: &Difference) -> bool {
         ["", "body", "resources" | "groups" | "items", _]
             | ["", "body", "items", _, "versions", _, "resources", _]
     );
-    let discovery = path(difference).starts_with("/api");
+    let discovery = ["APIGroupList", "APIResourceList", "APIGroupDiscoveryList"]
+        .iter()
+        .any(|kind| difference.answers[0]["body"]["kind"] == *kind);
     let root = path(difference) == "/" && difference.pointer.starts_with("/body/paths/");
     root || discovery && left_out && difference.ours.is_none()
 }
