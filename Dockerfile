@@ -39,7 +39,8 @@ RUN set -eu; \
 
 WORKDIR /build
 
-# The dependencies alone, over an empty crate: this layer stays until Cargo.toml or Cargo.lock changes.
+# Without default features: the image has the controller, and nothing of the sandbox (no API server, no
+# terminal library). The dependencies alone, over an empty crate: this layer stays until Cargo.toml or Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
     && cargo auditable build --release --locked --no-default-features --features controller

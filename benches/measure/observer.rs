@@ -9,16 +9,25 @@ use futures::StreamExt;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use crate::published::SLICES;
 use crate::support::api::Api;
 use crate::support::bulk::Bulk;
 
-const SLICES: &str = "/apis/discovery.k8s.io/v1/endpointslices";
+/// How an address is published.
+#[derive(Clone, Copy)]
+struct Address {
+    ready: bool,
+    /// The event that last changed its readiness.
+    since: Instant,
+    /// In how many slices it stands.
+    slices: usize,
+}
 
 #[derive(Default)]
 struct State {
     missing: HashSet<String>,
-    /// Address to its readiness and the moment of the event that last changed it.
-    ready: HashMap<String, (bool, Instant)>,
+    addresses: HashMap<String, Address>,
+    slices: HashMap<String, Vec<String>>,
     writes: u64,
     bytes: u64,
 }
@@ -34,7 +43,7 @@ impl Observer {
         let mut state =
             State { missing: bulk.pods.iter().map(|pod| pod.address.clone()).collect(), ..State::default() };
         let (slices, version) = api.list_at(SLICES).await.expect("list slices");
-        slices.iter().for_each(|slice| state.take(slice));
+        slices.iter().for_each(|slice| state.take(slice, false));
         let state = Arc::new(Mutex::new(state));
         let mut events = api.watch(SLICES, &version, "timeoutSeconds=86400").await.expect("watch slices");
         let shared = state.clone();
@@ -48,9 +57,7 @@ impl Observer {
                 let mut state = lock(&shared);
                 state.writes += 1;
                 state.bytes += event.size as u64;
-                if event.kind != "DELETED" {
-                    state.take(&event.object);
-                }
+                state.take(&event.object, event.kind == "DELETED");
             }
             panic!("the observer's watch ended");
         });
@@ -77,9 +84,9 @@ impl Observer {
         self.state().bytes
     }
 
-    /// The readiness published for an address, and since when.
+    /// The readiness published for an address, and since when; `None` when it stands in no slice.
     pub fn ready(&self, address: &str) -> Option<(bool, Instant)> {
-        self.state().ready.get(address).copied()
+        self.state().addresses.get(address).map(|address| (address.ready, address.since))
     }
 }
 
@@ -90,17 +97,28 @@ impl Drop for Observer {
 }
 
 impl State {
-    fn take(&mut self, slice: &Value) {
-        let nothing = Vec::new();
-        for endpoint in slice["endpoints"].as_array().unwrap_or(&nothing) {
-            let Some(address) = endpoint["addresses"][0].as_str() else { continue };
+    fn take(&mut self, slice: &Value, gone: bool) {
+        let uid = slice["metadata"]["uid"].to_string();
+        let mut now = Vec::new();
+        let endpoints = slice["endpoints"].as_array().filter(|_| !gone).map_or(&[][..], Vec::as_slice);
+        for endpoint in endpoints {
+            let Some(text) = endpoint["addresses"][0].as_str() else { continue };
             let ready = endpoint["conditions"]["ready"].as_bool().unwrap_or(true);
-            self.missing.remove(address);
-            match self.ready.get_mut(address) {
-                Some(known) if known.0 == ready => {}
-                Some(known) => *known = (ready, Instant::now()),
-                None => {
-                    self.ready.insert(address.to_string(), (ready, Instant::now()));
+            self.missing.remove(text);
+            let new = Address { ready, since: Instant::now(), slices: 0 };
+            let address = self.addresses.entry(text.to_string()).or_insert(new);
+            if address.ready != ready {
+                (address.ready, address.since) = (ready, new.since);
+            }
+            address.slices += 1;
+            now.push(text.to_string());
+        }
+        let before = if gone { self.slices.remove(&uid) } else { self.slices.insert(uid, now) };
+        for text in before.unwrap_or_default() {
+            if let Some(address) = self.addresses.get_mut(&text) {
+                address.slices -= 1;
+                if address.slices == 0 {
+                    self.addresses.remove(&text);
                 }
             }
         }

@@ -1,131 +1,154 @@
 //! The numbers as a table for people and as JSON.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::changes::Outcome;
-use crate::run::Options;
+use crate::options::Options;
+use crate::scenarios::Scenario;
+use crate::subject::Kind;
 
-/// Everything that was measured of one program.
-#[derive(Debug, Clone, Default)]
-pub struct Measured {
-    pub name: String,
-    pub complete_wall: Duration,
-    pub complete_cpu: Duration,
-    pub start_cpu: Duration,
-    pub start_api_cpu: Duration,
-    pub start_peak_kib: u64,
-    pub start_writes: u64,
-    pub start_bytes: u64,
-    pub resting_kib: u64,
-    pub peak_kib: u64,
-    pub idle_seconds: u64,
-    pub idle_cpu: Duration,
-    pub idle_slice_writes: u64,
-    pub idle_event_writes: u64,
-    pub idle_lease_writes: u64,
-    pub idle_log_lines: usize,
-    pub changes: Outcome,
-    pub change_cpu: Duration,
-    pub change_writes: u64,
-    pub change_bytes: u64,
-    pub restart_wall: Duration,
-    pub restart_cpu: Duration,
-    pub restart_peak_kib: u64,
-    pub restart_writes: u64,
+/// A line of the report.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub what: String,
+    pub unit: &'static str,
+    pub value: f64,
 }
 
-/// A line of the report: what, unit, value.
-type Line = (&'static str, &'static str, f64);
+/// Everything that was measured of one program in one scenario.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub kind: Kind,
+    pub lines: Vec<Line>,
+    /// Changes that no slice ever showed.
+    pub lost: usize,
+}
 
 impl Measured {
-    fn lines(&self) -> Vec<Line> {
-        let mib = |kib: u64| kib as f64 / 1024.0;
-        let per_change = |value: f64| value / self.changes.answered.max(1) as f64;
-        let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
-        let minutes = (self.idle_seconds.max(1)) as f64 / 60.0;
-        let mut lines = vec![
-            ("start: every endpoint in a slice", "s", self.complete_wall.as_secs_f64()),
-            ("start: CPU until then", "s", self.complete_cpu.as_secs_f64()),
-            ("start: CPU until at rest", "s", self.start_cpu.as_secs_f64()),
-            ("start: CPU of the API server", "s", self.start_api_cpu.as_secs_f64()),
-            ("start: slice writes", "", self.start_writes as f64),
-            ("start: bytes of slice events", "MiB", self.start_bytes as f64 / 1_048_576.0),
-            ("start: peak memory", "MiB", mib(self.start_peak_kib)),
-            ("resting memory", "MiB", mib(self.resting_kib)),
-        ];
-        if self.idle_seconds > 0 {
-            lines.extend([
-                ("idle: CPU a minute", "ms", millis(self.idle_cpu) / minutes),
-                ("idle: slice writes", "", self.idle_slice_writes as f64),
-                ("idle: event writes", "", self.idle_event_writes as f64),
-                ("idle: lease writes", "", self.idle_lease_writes as f64),
-                ("idle: log lines", "", self.idle_log_lines as f64),
-            ]);
-        }
-        if self.changes.answered > 0 {
-            lines.extend([
-                ("changes: acknowledged", "", self.changes.answered as f64),
-                ("changes: lost", "", self.changes.lost as f64),
-                ("changes: took", "s", self.changes.took.as_secs_f64()),
-                ("changes: latency p50", "ms", millis(self.changes.percentile(0.5))),
-                ("changes: latency p99", "ms", millis(self.changes.percentile(0.99))),
-                ("changes: latency max", "ms", millis(self.changes.percentile(1.0))),
-                ("changes: CPU each", "ms", per_change(millis(self.change_cpu))),
-                ("changes: slice writes each", "", per_change(self.change_writes as f64)),
-                ("changes: event bytes each", "KiB", per_change(self.change_bytes as f64 / 1024.0)),
-                ("changes: peak memory so far", "MiB", mib(self.peak_kib)),
-            ]);
-        }
-        if self.restart_cpu > Duration::ZERO {
-            lines.extend([
-                ("restart: until at rest", "s", self.restart_wall.as_secs_f64()),
-                ("restart: CPU", "s", self.restart_cpu.as_secs_f64()),
-                ("restart: peak memory", "MiB", mib(self.restart_peak_kib)),
-                ("restart: slice writes", "", self.restart_writes as f64),
-            ]);
-        }
-        lines
+    pub fn new(kind: Kind) -> Measured {
+        Measured { kind, lines: Vec::new(), lost: 0 }
+    }
+
+    pub fn line(&mut self, what: impl Into<String>, unit: &'static str, value: f64) {
+        self.lines.push(Line { what: what.into(), unit, value });
+    }
+
+    pub fn value(&self, what: &str) -> Option<f64> {
+        self.lines.iter().find(|line| line.what == what).map(|line| line.value)
     }
 }
 
+/// One scenario with both programs.
+#[derive(Debug, Clone)]
+pub struct Round {
+    pub scenario: Scenario,
+    pub measured: Vec<Measured>,
+}
+
+/// What ours is to need of the peer's, at most: scenario, line, ratio.
+const TARGETS: [(&str, &str, f64); 21] = [
+    ("cluster", "fill: CPU until then", 1.0 / 4.0),
+    ("cluster", "restart: CPU", 1.0 / 6.0),
+    ("cluster", "restart: CPU of the API server", 1.0),
+    ("cluster", "fill: peak memory", 1.0 / 15.0),
+    ("cluster", "fill: resting memory", 1.0 / 15.0),
+    ("cluster", "spread changes: CPU each", 1.0 / 15.0),
+    ("cluster", "spread changes: slice writes each", 1.0),
+    ("cluster", "spread changes: event bytes each", 1.0),
+    ("cluster", "one Service: CPU each", 1.0 / 15.0),
+    ("cluster", "one Service: latency p50", 1.0 / 3.0),
+    ("cluster", "one Service: latency p99", 1.0 / 3.0),
+    ("cluster", "rolling update: slice writes each", 1.0),
+    ("cluster", "rolling update: event bytes each", 1.0),
+    ("as shipped", "fill: every endpoint in a slice after", 1.0 / 20.0),
+    ("as shipped", "spread changes: latency p50", 1.0 / 200.0),
+    ("as shipped", "spread changes: latency p99", 1.0 / 200.0),
+    ("one namespace", "fill: CPU until then", 1.0 / 30.0),
+    ("one namespace", "fill: every endpoint in a slice after", 1.0 / 30.0),
+    ("batch period 500 ms", "one Service: slice writes each", 1.0),
+    ("batch period 500 ms", "one Service: event bytes each", 1.0),
+    ("cluster", "fill: slice writes", 1.0),
+];
+
+fn target(scenario: &str, what: &str) -> Option<f64> {
+    TARGETS.iter().find(|(of, line, _)| *of == scenario && *line == what).map(|(_, _, ratio)| *ratio)
+}
+
 /// Prints both side by side, and ours as a share of the peer's.
-pub fn print(options: &Options, measured: &[Measured]) {
+pub fn print(round: &Round) {
+    let size = round.scenario.size;
     println!(
-        "\n{} Pods, {} Services, {} Nodes, {} Namespaces, seed {}",
-        options.pods, options.services, options.nodes, options.namespaces, options.seed
+        "\n{}: {} Pods, {} Services, {} Nodes, {} namespaces, seed {}",
+        round.scenario.name, size.pods, size.services, size.nodes, size.namespaces, size.seed
     );
-    let names: Vec<String> = measured.iter().map(|one| format!("{:>12}", one.name)).collect();
-    println!("{:36} {:4} {}    ours/peer", "", "", names.join(" "));
-    let columns: Vec<Vec<Line>> = measured.iter().map(Measured::lines).collect();
-    let Some(first) = columns.first() else { return };
-    for (row, (what, unit, _)) in first.iter().enumerate() {
-        let values: Vec<f64> = columns.iter().filter_map(|column| Some(column.get(row)?.2)).collect();
-        let shown: Vec<String> = values.iter().map(|value| format!("{value:>12.2}")).collect();
-        let ratio = match values[..] {
-            [ours, peer] if peer > 0.0 => format!("{:>12.3}", ours / peer),
-            _ => String::new(),
-        };
-        println!("{what:36} {unit:4} {} {ratio}", shown.join(" "));
+    let names: Vec<String> = round.measured.iter().map(|one| format!("{:>12}", one.kind.name())).collect();
+    println!("{:52} {:4} {}    ours/peer    to reach", "", "", names.join(" "));
+    let Some(first) = round.measured.first() else { return };
+    for line in &first.lines {
+        let values: Vec<f64> = round.measured.iter().filter_map(|one| one.value(&line.what)).collect();
+        let shown: Vec<String> = values.iter().map(|value| format!("{value:>12.3}")).collect();
+        let ratio = ratio(round, &line.what).map_or(String::new(), |ratio| format!("{ratio:>12.4}"));
+        let target =
+            target(&round.scenario.name, &line.what).map_or(String::new(), |ratio| format!("{ratio:>11.4}"));
+        println!("{:52} {:4} {} {ratio} {target}", line.what, line.unit, shown.join(" "));
+    }
+}
+
+fn ratio(round: &Round, what: &str) -> Option<f64> {
+    let of = |kind: Kind| round.measured.iter().find(|one| one.kind == kind)?.value(what);
+    let (ours, peer) = (of(Kind::Ours)?, of(Kind::Peer)?);
+    (peer > 0.0).then_some(ours / peer)
+}
+
+/// Prints the smallest, middle and largest ratio of each line over several runs.
+pub fn print_ratios(runs: &[Vec<Round>]) {
+    println!("\nours/peer over {} runs{:51}minimum    median   maximum   to reach", runs.len(), "");
+    let mut ratios: BTreeMap<(usize, String, usize, String), Vec<f64>> = BTreeMap::new();
+    for round in runs.iter().flat_map(|run| run.iter().enumerate()) {
+        let (number, round) = round;
+        for (at, line) in round.measured.first().map_or(&[][..], |one| &one.lines).iter().enumerate() {
+            if let Some(ratio) = ratio(round, &line.what) {
+                let key = (number, round.scenario.name.clone(), at, line.what.clone());
+                ratios.entry(key).or_default().push(ratio);
+            }
+        }
+    }
+    for ((_, scenario, _, what), mut values) in ratios {
+        values.sort_by(f64::total_cmp);
+        let (least, middle, most) = (values[0], values[values.len() / 2], values[values.len() - 1]);
+        let reach = target(&scenario, &what).map_or(String::new(), |ratio| format!("{ratio:>10.4}"));
+        println!("{:72} {least:>9.4} {middle:>9.4} {most:>9.4} {reach}", format!("{scenario}: {what}"));
     }
 }
 
 /// The same numbers under the same names.
-pub fn json(options: &Options, measured: &[Measured]) -> Value {
-    let programs: Vec<Value> = measured
+pub fn json(options: &Options, runs: &[Vec<Round>]) -> Value {
+    let runs: Vec<Value> = runs.iter().map(|run| run.iter().map(round_json).collect()).collect();
+    json!({
+        "cpus": std::thread::available_parallelism().map_or(0, usize::from),
+        "changesPerSecond": options.changes_per_second, "changeSeconds": options.change_seconds,
+        "idleSeconds": options.idle_seconds, "oursFlags": options.ours_flag, "peerFlags": options.peer_flag,
+        "runs": runs,
+    })
+}
+
+fn round_json(round: &Round) -> Value {
+    let size = round.scenario.size;
+    let programs: Vec<Value> = round
+        .measured
         .iter()
         .map(|one| {
-            let lines = one
-                .lines()
-                .into_iter()
-                .map(|(what, unit, value)| json!({"what": what, "unit": unit, "value": value}));
-            json!({"name": one.name, "measured": lines.collect::<Vec<_>>()})
+            let lines: Vec<Value> = one
+                .lines
+                .iter()
+                .map(|line| json!({"what": line.what, "unit": line.unit, "value": line.value}))
+                .collect();
+            json!({"name": one.kind.name(), "measured": lines})
         })
         .collect();
     json!({
-        "pods": options.pods, "services": options.services, "nodes": options.nodes,
-        "namespaces": options.namespaces, "seed": options.seed,
-        "changes_per_second": options.changes_per_second, "programs": programs,
+        "scenario": round.scenario.name, "pods": size.pods, "services": size.services,
+        "nodes": size.nodes, "namespaces": size.namespaces, "seed": size.seed, "programs": programs,
     })
 }

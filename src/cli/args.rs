@@ -22,6 +22,13 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what would be written, without writing: for a cluster, or for a dump of one
     Plan(Box<PlanArgs>),
+    /// Try the whole thing in one command, with no cluster
+    #[cfg(feature = "sandbox")]
+    Sandbox(Box<super::sandbox::args::SandboxArgs>),
+    /// The controller of `sandbox` under load: as `run`, until standard input ends
+    #[cfg(feature = "sandbox")]
+    #[command(hide = true)]
+    SandboxController(Box<RunArgs>),
     /// Print the version
     Version,
 }

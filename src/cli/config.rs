@@ -23,7 +23,11 @@ pub struct FlagError {
     pub expected: String,
 }
 
-fn wrong<T>(flag: &'static str, value: impl ToString, expected: impl ToString) -> Result<T, FlagError> {
+pub(super) fn wrong<T>(
+    flag: &'static str,
+    value: impl ToString,
+    expected: impl ToString,
+) -> Result<T, FlagError> {
     Err(FlagError { flag, value: value.to_string(), expected: expected.to_string() })
 }
 
@@ -125,18 +129,21 @@ impl RunConfig {
             metrics_bind_address: args.metrics_bind_address,
             metrics_secure: args.metrics_secure,
             certificate,
-            logging: Logging {
-                json: match args.logging_format.as_str() {
-                    "text" => false,
-                    "json" => true,
-                    other => return wrong("logging-format", other, "text or json"),
-                },
-                verbosity: ranged("v", args.verbosity, 0, 255)? as u8,
-            },
+            logging: logging(&args.logging_format, args.verbosity)?,
             cluster: args.cluster,
             control,
         })
     }
+}
+
+/// `--logging-format` and `-v`.
+pub(super) fn logging(format: &str, verbosity: i64) -> Result<Logging, FlagError> {
+    let json = match format {
+        "text" => false,
+        "json" => true,
+        other => return wrong("logging-format", other, "text or json"),
+    };
+    Ok(Logging { json, verbosity: ranged("v", verbosity, 0, 255)? as u8 })
 }
 
 /// What plans need, validated.
@@ -192,7 +199,7 @@ pub fn loops(names: &[String]) -> Result<Vec<Loop>, FlagError> {
     Ok(loops)
 }
 
-fn ranged(flag: &'static str, value: i64, from: i64, to: i64) -> Result<usize, FlagError> {
+pub(super) fn ranged(flag: &'static str, value: i64, from: i64, to: i64) -> Result<usize, FlagError> {
     if (from..=to).contains(&value) {
         return Ok(value as usize);
     }
@@ -200,7 +207,7 @@ fn ranged(flag: &'static str, value: i64, from: i64, to: i64) -> Result<usize, F
 }
 
 /// A duration of at least zero.
-fn period(flag: &'static str, value: &GoDuration) -> Result<Duration, FlagError> {
+pub(super) fn period(flag: &'static str, value: &GoDuration) -> Result<Duration, FlagError> {
     if value.is_negative() {
         return wrong(flag, shown(value), "a duration from 0s up");
     }
@@ -213,7 +220,7 @@ fn shown(value: &GoDuration) -> String {
     if text == "0ns" { "0s".to_owned() } else { text }
 }
 
-fn positive(flag: &'static str, value: &GoDuration) -> Result<Duration, FlagError> {
+pub(super) fn positive(flag: &'static str, value: &GoDuration) -> Result<Duration, FlagError> {
     let duration = period(flag, value)?;
     if duration.is_zero() {
         return wrong(flag, shown(value), "a duration above 0s");

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kube::Client;
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
 use crate::control::Controller;
 use crate::kubeapi::decode::{Decode, Either};
@@ -51,18 +53,19 @@ impl<R: Send + Sync + 'static> Sink for Feed<R> {
     }
 }
 
-/// The streams, and what is known of each.
+/// The streams, and what is known of each. They end with it.
 pub struct Feeds {
     slices: StreamHandle,
     /// The others, with the loops that plan from them.
     others: Vec<(StreamHandle, &'static [Loop])>,
+    _tasks: JoinSet<()>,
 }
 
 impl Feeds {
     /// Starts the streams and waits until each has shown a complete list: the slices first, so that
     /// what they were made from is never older than they are.
     pub async fn start(controller: &Arc<Controller>, client: &Client, metrics: &StreamMetrics) -> Feeds {
-        let opened = Opening { controller, client, metrics };
+        let opened = Opening { controller, client, metrics, tasks: Mutex::default() };
         let managers =
             format!("{MANAGED_BY} in ({}, {})", Loop::Selector.managed_by(), Loop::Mirroring.managed_by());
         let slices = opened.stream(
@@ -105,7 +108,7 @@ impl Feeds {
             others.extend(opened.of_mirroring().into_iter().map(|stream| (stream, &BOTH[1..])));
         }
         join_all(others.iter().map(|(stream, _)| stream.until_synced())).await;
-        Feeds { slices, others }
+        Feeds { slices, others, _tasks: opened.tasks.into_inner() }
     }
 
     /// Reads the slices consistently, and waits until every stream has reached that version: by itself,
@@ -145,6 +148,7 @@ struct Opening<'a> {
     controller: &'a Arc<Controller>,
     client: &'a Client,
     metrics: &'a StreamMetrics,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Opening<'_> {
@@ -158,7 +162,7 @@ impl Opening<'_> {
         let transport = Arc::new(ClientTransport(self.client.clone()));
         let (stream, handle) =
             Stream::new(config, transport, Either { protobuf, json }, Arc::new(feed), self.metrics);
-        tokio::spawn(stream.run());
+        self.tasks.lock().spawn(stream.run());
         handle
     }
 

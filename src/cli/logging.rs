@@ -1,12 +1,17 @@
 //! The log: to stderr, text or JSON lines, silent when nothing changes.
 
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::{self, MakeWriter};
 
 use super::config::Logging;
 
-/// Starts the log of this process.
+/// Starts the log of this process, to stderr.
 pub fn start(logging: Logging) {
+    start_to(logging, std::io::stderr);
+}
+
+/// Starts the log of this process, to wherever its lines may go.
+pub fn start_to(logging: Logging, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let level = match logging.verbosity {
         0 | 1 => LevelFilter::INFO,
         2 | 3 => LevelFilter::DEBUG,
@@ -18,7 +23,7 @@ pub fn start(logging: Logging) {
         .with_default(libraries)
         .with_target("endpointslice_controller", level);
     use tracing_subscriber::prelude::*;
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = fmt::layer().with_writer(writer).with_target(false);
     let lines =
         if logging.json { lines.json().flatten_event(true).boxed() } else { lines.with_ansi(false).boxed() };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();

@@ -1,4 +1,4 @@
-//! Commands: `run`, `plan`, `version`. Flags are parsed first and validated second, into a
+//! Commands: `run`, `plan`, `sandbox`, `version`. Flags are parsed first and validated second, into a
 //! configuration that cannot be wrong; then the parts are wired together here and nowhere else.
 
 pub mod args;
@@ -7,6 +7,8 @@ pub mod feeds;
 pub mod logging;
 pub mod plan;
 pub mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,14 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = config::RunConfig::new(*args)?;
             logging::start(config.logging);
             run::run(config)
+        }
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::run(sandbox::config::SandboxConfig::new(*args)?),
+        #[cfg(feature = "sandbox")]
+        Command::SandboxController(args) => {
+            let config = config::RunConfig::new(*args)?;
+            logging::start(config.logging);
+            sandbox::load::controller(&config)
         }
     }
 }

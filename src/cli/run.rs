@@ -6,6 +6,7 @@
 //! reached it. On SIGTERM no new write starts, those under way are awaited, and the lease is
 //! released; a lost lease ends the process with exit code 1.
 
+use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use prometheus::Registry;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::config::{ElectionConfig, RunConfig};
 use super::feeds::Feeds;
@@ -45,36 +47,68 @@ const FORBIDDEN_FOR: Duration = Duration::from_secs(10);
 /// # Errors
 /// What keeps the process from starting: a taken port, a kubeconfig that cannot be used, …
 pub fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 4)))
-        .enable_all()
-        .build()
-        .context("the runtime could not be started")?;
+    let runtime = runtime().context("the runtime could not be started")?;
     let code = runtime.block_on(live(config));
     // Nothing that is still under way may hold up the end.
     runtime.shutdown_background();
     code
 }
 
-/// Why the process ends.
-enum End {
-    Signal,
+/// The runtime of a process: a few threads do for any number of Services.
+///
+/// # Errors
+/// The operating system gives no threads.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 4)))
+        .enable_all()
+        .build()
+}
+
+/// Why the controller ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was told to.
+    Told,
+    /// Another replica may lead.
     LeaseLost,
 }
 
 async fn live(config: RunConfig) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
-    let parts = Parts::new(&config).await?;
-    let end = tokio::select! {
-        _ = terminate.recv() => End::Signal,
-        _ = interrupt.recv() => End::Signal,
-        end = parts.work(&config) => end?,
+    let told = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     };
-    Ok(parts.end(end).await)
+    match until(&config, told).await? {
+        End::Told => Ok(ExitCode::SUCCESS),
+        End::LeaseLost => {
+            tracing::error!("the lease is lost: another replica may lead, so this process ends");
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
-/// Everything that lives as long as the process.
+/// Runs the controller inside this process, on the runtime of the caller, until `told` completes or the
+/// lease is lost. When this returns, nothing of it is left: writes under way were awaited, streams and
+/// sockets are closed. A caller that drops the future gives up that order.
+///
+/// # Errors
+/// What keeps the controller from starting: a taken port, a kubeconfig that cannot be used, …
+pub async fn until(config: &RunConfig, told: impl Future<Output = ()>) -> anyhow::Result<End> {
+    let parts = Parts::new(config).await?;
+    let end = tokio::select! {
+        () = told => End::Told,
+        end = parts.work(config) => end?,
+    };
+    parts.end().await;
+    Ok(end)
+}
+
+/// Everything that lives as long as the controller.
 struct Parts {
     clients: Clients,
     writer: Arc<KubeWriter>,
@@ -82,6 +116,8 @@ struct Parts {
     election: Option<Election>,
     streams: StreamMetrics,
     synced: Arc<AtomicBool>,
+    /// What serves and what posts Events; ended with the rest.
+    tasks: JoinSet<()>,
 }
 
 /// The election, and whether this replica is a good candidate: one whose streams are alive.
@@ -117,17 +153,23 @@ impl Parts {
         let writer =
             Arc::new(KubeWriter::new(clients.writes.clone(), settings, fence, clients.metrics.clone()));
         let (recorder, events) = EventRecorder::new(Arc::clone(&writer) as Arc<dyn EventSink>);
-        tokio::spawn(events.run());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(events.run());
         let controller = Controller::new(
             config.control.clone(),
             Arc::clone(&writer) as Arc<dyn Writer>,
             recorder,
             control,
         );
-        let parts = Parts { clients, writer, controller, election, streams, synced: Arc::default() };
+        let mut parts =
+            Parts { clients, writer, controller, election, streams, synced: Arc::default(), tasks };
         if let Some(bound) = bound {
-            let site = parts.site(registry, certificates.is_some());
-            tokio::spawn(serve::serve(bound, Arc::new(site), certificates, std::future::pending()));
+            let site = Arc::new(parts.site(registry, certificates.is_some()));
+            parts.tasks.spawn(async move {
+                if let Err(error) = serve::serve(bound, site, certificates, std::future::pending()).await {
+                    tracing::error!("metrics and health are not served: {error}");
+                }
+            });
         }
         Ok(parts)
     }
@@ -223,20 +265,13 @@ impl Parts {
     }
 
     /// Ends: no new write, those under way are awaited, the lease is given back if all is known.
-    async fn end(self, end: End) -> ExitCode {
+    async fn end(self) {
         self.controller.stop();
         let unknown = self.writer.drain(LAST_WRITES).await;
         if let Some(election) = &self.election
             && unknown == 0
         {
             election.lease.release().await;
-        }
-        match end {
-            End::Signal => ExitCode::SUCCESS,
-            End::LeaseLost => {
-                tracing::error!("the lease is lost: another replica may lead, so this process ends");
-                ExitCode::FAILURE
-            }
         }
     }
 }

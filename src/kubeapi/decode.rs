@@ -18,7 +18,7 @@ use crate::model::{Meta, Version};
 
 pub use crate::model::wire::DecodeError;
 pub use meta::peek_meta;
-pub use protobuf::{MAGIC, Status as ProtobufStatus, read_status};
+pub use protobuf::{MAGIC, Status as ProtobufStatus, open, read_status};
 pub use split::{ListEnd, SplitError};
 pub use wire::{Frames, Objects, Wire};
 

@@ -14,6 +14,8 @@ mod handle;
 pub mod kinds;
 pub mod openapi;
 pub mod patch;
+pub mod protobuf;
+pub mod simulate;
 pub mod status;
 pub mod store;
 pub mod table;
@@ -21,5 +23,6 @@ pub mod verbs;
 
 pub use handle::{Failure, Options, Sandbox};
 pub use kinds::Kind;
+pub use simulate::Simulation;
 pub use status::Status;
 pub use store::{Key, Object, Store};

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// What kube-apiserver says of a Pod before it shows the difference.
+const DIFFERENCE: &str = "was previously negative)\n";
+
 /// Words for what was chosen, the same for the same value throughout a case.
 pub struct Blank {
     namespace: String,
@@ -30,6 +33,7 @@ impl Blank {
                 for (name, value) in map.iter_mut() {
                     match name.as_str() {
                         "uid" | "resourceVersion" | "creationTimestamp" | "deletionTimestamp"
+                        | "lastTransitionTime"
                             if value.is_string() && !self.asked.contains(&value.to_string()) =>
                         {
                             *value = format!("<{name}>").into();
@@ -41,6 +45,15 @@ impl Blank {
             Value::Array(list) => list.iter_mut().for_each(|each| self.visit(name, each)),
             Value::String(text) => {
                 *text = text.replace(&self.namespace, "<namespace>");
+                // What exactly differs is shown by a library of Go.
+                if let Some(end) = text.find(DIFFERENCE) {
+                    text.truncate(end + DIFFERENCE.len());
+                }
+                if name == "message" {
+                    for (number, chosen) in self.chosen.iter().enumerate() {
+                        *text = text.replace(chosen.trim_matches('"'), &format!("<chosen {number}>"));
+                    }
+                }
                 if matches!(name, "clusterIP" | "clusterIPs") && text != "None" {
                     *value = self.word(value);
                 }

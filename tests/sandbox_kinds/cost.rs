@@ -7,6 +7,7 @@ use serde_json::json;
 #[test]
 fn ten_thousand_services_have_ten_thousand_addresses() {
     let store = Store::new();
+    store.create(Kind::Namespace, "", json!({"metadata": {"name": "default"}}), false).expect("a namespace");
     let mut seen = std::collections::HashSet::new();
     for number in 0..10_000 {
         let body = json!({"metadata": {"name": format!("s{number}")},

@@ -49,7 +49,9 @@ fn differences(table: &str, cases: &[Case], given: &[Vec<serde_json::Value>]) ->
                 ));
             }
         }
-        assert_eq!(wanted.len(), given.len(), "{table}: {}: steps and answers", case.name);
+        if wanted.len() != given.len() {
+            found.push(format!("{table}: {}: {} answers, {} steps", case.name, wanted.len(), given.len()));
+        }
     }
     found
 }

@@ -44,6 +44,7 @@ fn the_table_of_types_knows_every_kind() {
 #[test]
 fn what_is_unknown_is_dropped() {
     let store = Store::new();
+    store.create(Kind::Namespace, "", json!({"metadata": {"name": "default"}}), false).expect("a namespace");
     let body = json!({"metadata": {"name": "a", "foo": 1, "managedFields": [{"manager": "x"}]},
                       "addressType": "IPv4", "bar": 2});
     let stored = store.create(Kind::EndpointSlice, "default", body, false).expect("an EndpointSlice").value();

@@ -23,9 +23,20 @@ fn blank(case: &Case, namespace: &str) -> Blank {
     Blank::new(namespace, &case.steps.iter().map(|step| &step.body).collect::<Vec<_>>())
 }
 
+/// `$namespace` is the name of the namespace: other objects that have none get names of their own with it.
+fn placed(case: &Case, namespace: &str) -> Case {
+    let mut case = case.clone();
+    for step in &mut case.steps {
+        let text = step.body.to_string().replace("$namespace", namespace);
+        step.body = serde_json::from_str(&text).expect("what was JSON");
+    }
+    case
+}
+
 /// The answers of the sandbox.
 pub fn on_the_store(case: &Case) -> Vec<Value> {
     const NAMESPACE: &str = "kinds-sandbox";
+    let case = &placed(case, NAMESPACE);
     let store = Store::new();
     let body = json!({"metadata": {"name": NAMESPACE}});
     store.create(Kind::Namespace, "", body, false).expect("a namespace");
@@ -107,6 +118,7 @@ impl Real {
         let namespace = format!("kinds-{}-{number}-x", std::process::id());
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         self.api.create("/api/v1/namespaces", &body).await.expect("a namespace");
+        let case = &placed(case, &namespace);
         let mut blank = blank(case, &namespace);
         let mut answers = Vec::new();
         for step in &case.steps {

@@ -91,6 +91,13 @@ async fn bodies_that_are_no_objects_are_refused_with_the_words_of_the_real_serve
         "Endpoints in version \"v2\" cannot be handled as a Endpoints: no kind \"Endpoints\" is registered for \
          version \"v2\" in scheme \"pkg/runtime/scheme.go:111\"",
     );
+    scene.ask("POST", ENDPOINTS, "[]").await.refused(
+        400,
+        &format!(
+            "{unknown}json: cannot unmarshal array into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} (5b5d)"
+        ),
+    );
     let large = "x".repeat(3 * 1024 * 1024);
     let body = json!({"metadata": {"name": "a", "annotations": {"large": large}}});
     scene.post(ENDPOINTS, body).await.refused(413, "Request entity too large: limit is 3145728");

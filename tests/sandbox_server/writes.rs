@@ -301,3 +301,40 @@ async fn generations_count_changes_of_what_is_wanted() {
     assert_eq!(scene.get(&format!("{path}/status")).await.ok(), status);
     assert_eq!(scene.get(PODS).await.ok()["items"], json!([]), "nobody here makes Pods");
 }
+
+#[tokio::test]
+async fn what_lies_in_no_namespace_drops_the_one_it_names() {
+    let scene = Scene::start().await;
+    let node = scene.post("/api/v1/nodes", json!({"metadata": {"name": "n", "namespace": "x"}})).await.ok();
+    assert_eq!(node["metadata"].get("namespace"), None);
+    let body = json!({"metadata": {"name": "n", "namespace": "y", "labels": {"a": "b"}}});
+    let node = scene.put("/api/v1/nodes/n", body).await.ok();
+    assert_eq!((node["metadata"].get("namespace"), &node["metadata"]["labels"]["a"]), (None, &json!("b")));
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_says_by_whom() {
+    let scene = Scene::start().await;
+    let body = json!({"metadata": {"name": "a", "generateName": "a", "finalizers": ["example.com/held"]}});
+    scene.post(ENDPOINTS, body.clone()).await.ok();
+    let answer = scene.post(ENDPOINTS, body).await;
+    answer.refused(
+        409,
+        "endpoints \"a\" already exists, the server was not able to generate a unique name for the object",
+    );
+    assert_eq!(answer.json()["details"]["retryAfterSeconds"], 1);
+    scene.delete(&format!("{ENDPOINTS}/a"), Value::Null).await.ok();
+    let plain = json!({"metadata": {"name": "a"}});
+    scene
+        .post(ENDPOINTS, plain)
+        .await
+        .refused(409, "object is being deleted: endpoints \"a\" already exists");
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_second_view_names_its_group() {
+    let scene = Scene::start().await;
+    let answer = scene.get("/apis/events.k8s.io/v1/namespaces/default/events/none").await;
+    answer.refused(404, "events.events.k8s.io \"none\" not found");
+    assert_eq!(answer.json()["details"]["group"], "events.k8s.io");
+}

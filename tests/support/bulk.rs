@@ -166,7 +166,7 @@ fn condition(kind: &str, status: &str) -> Value {
 }
 
 /// A Pod of between five and six KB, as a Deployment with a service account and probes leaves it.
-fn pod(description: &BulkPod, node: usize, uid: &str) -> Value {
+pub fn pod(description: &BulkPod, node: usize, uid: &str) -> Value {
     let BulkPod { namespace, name, service, address } = description;
     let owner = format!("{service}-5d8f7c9b64");
     let claims =

@@ -10,7 +10,7 @@ use super::desired;
 use super::oracle::{Oracle, Tally};
 use super::pair::{Complaint, Pair};
 use super::rules::{self, Facts, Fired, Left};
-use crate::support::history::{Change, History, Kind, Operation, Outcome, State, apply_all};
+use crate::support::history::{Change, History, Kind, Operation, Outcome, State, Tampering, apply_all};
 use crate::support::pods::{Object, endpoints, pod, service, service_without_selector};
 use crate::support::world::{MIRRORING_LOOP, SELECTOR_LOOP};
 use crate::support::{World, eventually};
@@ -59,7 +59,7 @@ struct Player<'a> {
     verdict: Verdict,
     /// What both left alone, in Services whose difference was explained when they were last compared.
     explained: BTreeMap<String, [Left; 2]>,
-    /// Services with whose slices somebody tampered while they were such.
+    /// Services with whose slices somebody tampered while they were such, or that were given some of these.
     taken: BTreeSet<String>,
     planted: Option<fn(&mut Said)>,
 }
@@ -159,6 +159,9 @@ impl Player<'_> {
             let service = change.operation.target().map_or("", |(_, name)| name);
             if matches!(change.operation, Operation::Tamper { .. }) && self.explained.contains_key(service) {
                 self.taken.insert(service.to_string());
+                if let Operation::Tamper { how: Tampering::ServiceName(other), .. } = &change.operation {
+                    self.taken.insert(other.clone());
+                }
             }
             match outcomes {
                 (Outcome::Refused(why), _) | (_, Outcome::Refused(why)) => self.differs(number, service, why),
@@ -211,6 +214,9 @@ impl Player<'_> {
                 let said = pair.peer_said(self.worlds[1].namespace(), &service).await;
                 let why = rules::may_sleep(&self.facts(&service, said));
                 if !why.is_empty() && !woken.contains_key(&service) {
+                    if rules::nodes_are_old(&why) {
+                        self.count_nodes_again(&service).await;
+                    }
                     self.wake(&service, rules::both_sleep(&why)).await;
                     woken.insert(service, why);
                 } else if late == LATE {
@@ -254,7 +260,7 @@ impl Player<'_> {
             let facts = self.facts(&service, said);
             let as_they_were = self.explained.get(&service);
             let mut rules = match self.taken.contains(&service) {
-                true => rules::leave_out_taken(&mut one, &mut two),
+                true => rules::leave_out_taken(&facts, &mut one, &mut two),
                 false => Vec::new(),
             };
             let left = [rules::left_alone(&facts, &one), rules::left_alone(&facts, &two)];
@@ -277,6 +283,18 @@ impl Player<'_> {
             }
         }
         (differences, fired)
+    }
+
+    /// A Node that counts for nobody comes and goes on the peer's twin.
+    async fn count_nodes_again(&self, service: &str) {
+        let world = &self.worlds[1];
+        let name = world.node_name(&format!("count-{}-{service}", self.mark));
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": name, "labels": {"node-role.kubernetes.io/control-plane": ""}},
+        });
+        world.api().create("/api/v1/nodes", &node).await.expect("a Node comes");
+        world.api().delete(&format!("/api/v1/nodes/{name}")).await.expect("it goes");
     }
 
     /// Changes something about the Service on the peer's twin that is in no slice, so that it is synced.

@@ -10,7 +10,10 @@ use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
+use kube::core::response::{StatusCause, StatusDetails};
 use thiserror::Error;
+
+use crate::kubeapi::decode::{ProtobufStatus, read_status};
 
 /// An answer, whatever its code.
 #[derive(Clone, Debug)]
@@ -31,6 +34,9 @@ impl Answer {
 
     /// The body as a Status; of what is none (a proxy's page) one is made from code and text.
     pub fn status(&self) -> Status {
+        if let Some(status) = read_status(&self.body) {
+            return of_protobuf(status);
+        }
         match serde_json::from_slice::<Status>(&self.body) {
             Ok(status) if status.code != 0 || !status.reason.is_empty() || !status.message.is_empty() => {
                 status
@@ -41,6 +47,27 @@ impl Answer {
                 Status::failure(&text, "").with_code(self.code)
             }
         }
+    }
+}
+
+fn of_protobuf(status: ProtobufStatus) -> Status {
+    let details = status.details.map(|details| StatusDetails {
+        name: String::new(),
+        group: String::new(),
+        kind: String::new(),
+        uid: String::new(),
+        causes: details
+            .causes
+            .into_iter()
+            .map(|cause| StatusCause { reason: cause.reason, message: cause.message, field: String::new() })
+            .collect(),
+        retry_after_seconds: u32::try_from(details.retry_after_seconds).unwrap_or(0),
+    });
+    let code = u16::try_from(status.code).unwrap_or(0);
+    let failure = Status::failure(&status.message, &status.reason).with_code(code);
+    match details {
+        Some(details) => failure.with_details(details),
+        None => failure,
     }
 }
 

@@ -247,7 +247,7 @@ pub fn read_frame(frame: &[u8]) -> Result<Frame<'_>, DecodeError> {
 }
 
 /// What is in an envelope; `None` when it is none.
-fn open(enveloped: &[u8]) -> Option<&[u8]> {
+pub fn open(enveloped: &[u8]) -> Option<&[u8]> {
     field(enveloped.strip_prefix(MAGIC)?, RAW)
 }
 

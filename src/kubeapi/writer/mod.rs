@@ -21,16 +21,25 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::client::call::{Answer, call};
+use super::decode::open;
 use super::limit::TokenBucket;
 use super::metrics::HostMetrics;
 use crate::control::write::{Deleted, Fence, WriteError, Writer};
-use crate::model::wire::{DecodeError, decode_endpoints, decode_service, decode_slice, encode_slice};
+use crate::model::wire::{
+    DecodeError, decode_endpoints, decode_service, decode_slice, encode_slice, protobuf,
+};
 use crate::model::{Endpoints, Key, Service, Slice};
 pub(crate) use event::whole_event;
 use outcome::{Verb, failure, no_answer};
 use permissions::Permissions;
+
+/// What is asked for when protobuf may come: errors and objects do, what a proxy says does not.
+const EITHER: &str = "application/vnd.kubernetes.protobuf,application/json";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+const JSON: &str = "application/json";
 
 /// Who we are in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "endpointslice-controller";
@@ -68,6 +77,8 @@ pub struct KubeWriter {
     closed: AtomicBool,
     unknown: AtomicUsize,
     permissions: Permissions,
+    // Slices are sent and answered as protobuf, until an API server says that it has none.
+    protobuf: AtomicBool,
 }
 
 /// One kind of request: its places in flight, and until when the API server asked for none of it.
@@ -127,6 +138,7 @@ impl KubeWriter {
             closed: AtomicBool::new(false),
             unknown: AtomicUsize::new(0),
             permissions: Permissions::default(),
+            protobuf: AtomicBool::new(true),
         }
     }
 
@@ -211,12 +223,49 @@ impl KubeWriter {
         }
     }
 
-    async fn stored(&self, verb: Verb, request: Request<Vec<u8>>) -> Result<Slice, WriteError> {
-        let answer = self.write(verb, request).await?;
-        decode_slice(&answer.body).map_err(|e| {
+    /// Sends a slice, as protobuf where all of it can be said so, and reads what was stored.
+    async fn stored(&self, verb: Verb, path: &str, slice: &Slice) -> Result<Slice, WriteError> {
+        let method = if verb == Verb::Create { Method::POST } else { Method::PUT };
+        let protobuf = self.protobuf.load(Ordering::Relaxed).then(|| protobuf::encode_slice(slice)).flatten();
+        let answer = match protobuf {
+            None => self.write(verb, request(method, path, encode_slice(slice))?).await?,
+            Some(body) => {
+                match self.write(verb, typed(method.clone(), path, body, PROTOBUF, EITHER)?).await {
+                    // Nothing was stored: the API server did not read it.
+                    Err(WriteError::Refused { code: 406 | 415, message, .. }) => {
+                        if self.protobuf.swap(false, Ordering::Relaxed) {
+                            info!("slices are written as JSON from now on, not as protobuf: {message}");
+                        }
+                        self.write(verb, request(method, path, encode_slice(slice))?).await?
+                    }
+                    answered => answered?,
+                }
+            }
+        };
+        let read = match open(&answer.body) {
+            None => decode_slice(&answer.body),
+            Some(object) => match protobuf::decode_slice(object) {
+                // It has a field that only JSON names.
+                Err(_) => return self.stored_as_json(slice).await,
+                read => read,
+            },
+        };
+        read.map_err(|e| {
             self.unknown.fetch_add(1, Ordering::SeqCst);
             WriteError::Unknown { message: format!("answer {}: {e}", answer.code) }
         })
+    }
+
+    async fn stored_as_json(&self, slice: &Slice) -> Result<Slice, WriteError> {
+        let unknown = |message: String| {
+            self.unknown.fetch_add(1, Ordering::SeqCst);
+            WriteError::Unknown { message }
+        };
+        match self.read(format!("{}/{}", slices_path(&slice.key), slice.key.name), decode_slice).await {
+            Ok(Some(stored)) => Ok(stored),
+            Ok(None) => Err(unknown(format!("slice {} was stored and is gone", slice.key))),
+            Err(error) => Err(unknown(format!("slice {} was stored and cannot be read: {error}", slice.key))),
+        }
     }
 
     async fn delete_slice(&self, slice: &Slice) -> Result<Deleted, WriteError> {
@@ -242,13 +291,12 @@ impl KubeWriter {
 impl Writer for KubeWriter {
     fn create<'a>(&'a self, slice: &'a Slice) -> BoxFuture<'a, Result<Slice, WriteError>> {
         async move {
-            let body = if slice.version == 0 && slice.uid.is_empty() {
-                encode_slice(slice)
-            } else {
-                encode_slice(&Slice { uid: Default::default(), version: 0, ..slice.clone() })
-            };
             let path = format!("{}?fieldManager={FIELD_MANAGER}", slices_path(&slice.key));
-            self.stored(Verb::Create, request(Method::POST, &path, body)?).await
+            if slice.version == 0 && slice.uid.is_empty() {
+                return self.stored(Verb::Create, &path, slice).await;
+            }
+            let new = Slice { uid: Default::default(), version: 0, ..slice.clone() };
+            self.stored(Verb::Create, &path, &new).await
         }
         .boxed()
     }
@@ -263,7 +311,7 @@ impl Writer for KubeWriter {
                 return Err(WriteError::Invalid { message });
             }
             let path = format!("{}/{}?fieldManager={FIELD_MANAGER}", slices_path(&slice.key), slice.key.name);
-            self.stored(Verb::Update, request(Method::PUT, &path, encode_slice(slice))?).await
+            self.stored(Verb::Update, &path, slice).await
         }
         .boxed()
     }
@@ -294,8 +342,18 @@ fn core_path(key: &Key, resource: &str) -> String {
 }
 
 fn request(method: Method, path: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, WriteError> {
-    let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
-    let request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+    let content = if method == Method::PATCH { "application/merge-patch+json" } else { JSON };
+    typed(method, path, body, content, JSON)
+}
+
+fn typed(
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+    content: &str,
+    accept: &str,
+) -> Result<Request<Vec<u8>>, WriteError> {
+    let request = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
     let request = if body.is_empty() { request } else { request.header(header::CONTENT_TYPE, content) };
     // Names come from the API server, so a path that is none can only be somebody's mistake.
     request.body(body).map_err(|e| WriteError::Invalid { message: format!("{path:?} is not a path: {e}") })

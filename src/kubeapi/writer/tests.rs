@@ -13,6 +13,7 @@ use super::*;
 use crate::control::events;
 use crate::control::write::NoElection;
 use crate::kubeapi::metrics::RequestMetrics;
+use crate::model::wire::slice_value;
 use crate::model::{AddressType, Labels, Uid};
 
 /// What the API server does with the next request; when nothing is set it echoes.
@@ -68,7 +69,10 @@ impl Server {
             method: parts.method,
             path: parts.uri.to_string(),
             content: header(header::CONTENT_TYPE),
-            body: serde_json::from_slice(&body).unwrap_or_default(),
+            body: match open(&body) {
+                Some(object) => slice_value(&protobuf::decode_slice(object).unwrap()),
+                None => serde_json::from_slice(&body).unwrap_or_default(),
+            },
             at: Instant::now(),
         };
         let echo = asked.body.clone();
@@ -154,7 +158,7 @@ async fn pitfall_9_a_create_names_the_field_manager_and_no_version() {
     assert_eq!(asked.method, Method::POST);
     let path = "/apis/discovery.k8s.io/v1/namespaces/ns/endpointslices?fieldManager=endpointslice-controller";
     assert_eq!(asked.path, path);
-    assert_eq!(asked.content, "application/json");
+    assert_eq!(asked.content, PROTOBUF);
     assert_eq!(asked.body["metadata"]["name"], "web-abcde");
     assert_eq!(asked.body["metadata"].get("resourceVersion"), None);
     assert_eq!(asked.body["metadata"].get("uid"), None);
@@ -393,4 +397,30 @@ async fn what_became_of_an_event_is_told_apart() {
         events::EventSink::create(&s.writer, "ns", &event).await,
         Err(events::EventError::Unavailable(_))
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slices_go_out_as_protobuf_until_the_api_server_says_that_it_has_none() {
+    let s = stage();
+    s.server.will(Does::Answer(200, stored("8")));
+    s.server.will(Does::Answer(415, status(415, "UnsupportedMediaType")));
+    s.server.will(Does::Answer(200, stored("9")));
+    s.server.will(Does::Answer(200, stored("10")));
+    for version in [8, 9, 10] {
+        assert_eq!(s.writer.update(&slice()).await.unwrap().version, version);
+    }
+    let contents: Vec<String> = s.server.asked().into_iter().map(|asked| asked.content).collect();
+    assert_eq!(contents, [PROTOBUF, PROTOBUF, JSON, JSON]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_with_a_field_that_only_json_names_goes_out_as_json() {
+    let s = stage();
+    s.server.will(Does::Answer(200, stored("8")));
+    let mut foreign = crate::model::Foreign::default();
+    foreign.fields.insert("newField".into(), json!(1));
+    let update = Slice { foreign: Some(Box::new(foreign)), ..slice() };
+    s.writer.update(&update).await.unwrap();
+    let asked = s.server.asked();
+    assert_eq!((asked[0].content.as_str(), &asked[0].body["newField"]), (JSON, &json!(1)));
 }

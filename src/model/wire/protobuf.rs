@@ -5,9 +5,11 @@
 //! name. Where nothing may be lost, on slices, such a field is an error, and whoever reads has to
 //! ask for JSON (see [`decode_slice`]).
 
+mod encode;
 mod fields;
 mod messages;
 
+pub use self::encode::encode_slice;
 pub use self::fields::field;
 
 use std::sync::Arc;

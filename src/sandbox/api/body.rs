@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::Request;
 use crate::sandbox::kinds::Kind;
-use crate::sandbox::patch;
 use crate::sandbox::status::Status;
+use crate::sandbox::{patch, protobuf};
 
 /// Bytes; kube-apiserver's limit.
 const LARGEST: usize = 3 * 1024 * 1024;
@@ -28,7 +28,7 @@ pub(super) async fn read(incoming: Incoming) -> Result<Bytes, Status> {
 /// The body as JSON, whatever it is written in.
 ///
 /// # Errors
-/// 415 for other media types than JSON and YAML.
+/// 415 for other media types than JSON, YAML and Kubernetes' protobuf.
 pub(super) fn json(request: &Request) -> Result<Bytes, Status> {
     let media = request.header(http::header::CONTENT_TYPE);
     match media.split(';').next().unwrap_or_default().trim() {
@@ -39,11 +39,15 @@ pub(super) fn json(request: &Request) -> Result<Bytes, Status> {
                 .map_err(|error| Status::bad_request(format!("error converting YAML to JSON: {error}")))?;
             Ok(value.to_string().into())
         }
+        protobuf::MEDIA => {
+            let value = protobuf::decode(&request.body).map_err(Status::bad_request)?;
+            Ok(value.to_string().into())
+        }
         _ => Err(Status::new(
             415,
             "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: \
-             application/json, application/yaml",
+             application/json, application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
 }
@@ -66,8 +70,8 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
     if !value.is_object() {
         return Err(Status::bad_request(format!(
             "the object provided is unrecognized (must be of type {name}): couldn't get version/kind; json \
-             parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
-            patch::json_type(&value),
+             parse error: {} ({})",
+            no_struct(&value),
             summary(bytes)
         )));
     }
@@ -80,6 +84,13 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
         )));
     }
     Ok(value)
+}
+
+/// What Go's JSON parser says of a value in which it looks for the type of an object.
+pub(super) fn no_struct(value: &Value) -> String {
+    let fields = "APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                  \"json:\\\"kind,omitempty\\\"\"";
+    format!("json: cannot unmarshal {} into Go value of type struct {{ {fields} }}", patch::json_type(value))
 }
 
 /// What is wrong with the type that an object says it is.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::sandbox::status::Status;
+
 /// Each field of core/v1 and what it is called in events.k8s.io/v1.
 const NAMES: [(&str, &str); 7] = [
     ("involvedObject", "regarding"),
@@ -36,6 +38,15 @@ pub(super) fn first(event: Value) -> Value {
         renamed(event, |name| NAMES.iter().find(|(_, other)| *other == name).map(|(core, _)| *core));
     event["apiVersion"] = "v1".into();
     event
+}
+
+/// A refusal that speaks of the resource, with the group of this view.
+pub(super) fn refusal(mut status: Status) -> Status {
+    if status.details["kind"] == "events" && status.details.get("group").is_none() {
+        status.message = status.message.replacen("events \"", "events.events.k8s.io \"", 1);
+        status.details["group"] = "events.k8s.io".into();
+    }
+    status
 }
 
 fn renamed(event: Value, name: impl Fn(&str) -> Option<&'static str>) -> Value {

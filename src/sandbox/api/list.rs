@@ -204,7 +204,7 @@ pub(super) fn listed(
     bent: &Bent,
 ) -> Result<Answer, Status> {
     let mut metadata = json!({"resourceVersion": page.version.to_string()});
-    if page.more
+    if page.remaining > 0
         && let Some(last) = page.objects.last()
     {
         let token = Token { version: Some(page.version), after: last.key.clone() };

@@ -150,8 +150,10 @@ impl Api {
                 Fault::StoreThenRefuse(_) | Fault::ResetAfter | Fault::Truncate(_) => {}
             }
         }
-        let mut answer =
-            self.handle(request, resource, verb, &bent).unwrap_or_else(|status| Answer::refusal(&status));
+        let mut answer = self.handle(request, resource, verb, &bent).unwrap_or_else(|status| {
+            let status = if resource.second_view { events::refusal(status) } else { status };
+            Answer::refusal(&status)
+        });
         if resource.kind == Kind::Endpoints {
             answer.warnings.insert(
                 0,

@@ -132,6 +132,12 @@ fn parsed(request: &Request) -> Result<Value, Status> {
         let error = patch::syntax(&bytes, &error);
         Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
     })?;
+    if !value.is_object() && !value.is_null() {
+        return Err(Status::bad_request(format!(
+            "couldn't get version/kind; json parse error: {}",
+            body::no_struct(&value)
+        )));
+    }
     let text = |field: &str, default: &str| value[field].as_str().unwrap_or(default).to_owned();
     let (kind, version) = (text("kind", "DeleteOptions"), text("apiVersion", "v1"));
     if kind != "DeleteOptions" {

@@ -1,6 +1,6 @@
 //! Events, as core/v1.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use smol_str::SmolStr;
 
 use crate::sandbox::status::FieldError;
@@ -89,51 +89,4 @@ fn check_modern(new: &Value, wrong: &mut Vec<FieldError>) {
         let detail = format!("can have at most {MOST_OF_MESSAGE} characters");
         wrong.push(field::invalid_text(&Path::new("message"), "", &detail));
     }
-}
-
-/// The names of the fields in `events.k8s.io/v1` and in core/v1.
-const NAMES: [(&str, &str); 7] = [
-    ("regarding", "involvedObject"),
-    ("note", "message"),
-    ("reportingController", "reportingComponent"),
-    ("deprecatedSource", "source"),
-    ("deprecatedFirstTimestamp", "firstTimestamp"),
-    ("deprecatedLastTimestamp", "lastTimestamp"),
-    ("deprecatedCount", "count"),
-];
-
-fn renamed(value: Value, name: impl Fn(&str) -> Option<&'static str>) -> Value {
-    match value {
-        Value::Object(map) => {
-            let fields = map.into_iter().map(|(key, value)| match name(&key) {
-                Some(other) => (other.to_owned(), value),
-                None => (key, value),
-            });
-            Value::Object(fields.collect::<Map<_, _>>())
-        }
-        other => other,
-    }
-}
-
-/// An Event of `events.k8s.io/v1` as core/v1 has it.
-#[must_use]
-pub fn from_events_v1(value: Value) -> Value {
-    renamed(value, |key| NAMES.iter().find(|(modern, _)| *modern == key).map(|(_, core)| *core))
-}
-
-/// An Event of core/v1 as `events.k8s.io/v1` has it.
-#[must_use]
-pub fn to_events_v1(value: Value) -> Value {
-    let mut value =
-        renamed(value, |key| NAMES.iter().find(|(_, core)| *core == key).map(|(modern, _)| *modern));
-    // What core/v1 always prints and events.k8s.io only when it is there.
-    if let Some(map) = value.as_object_mut() {
-        map.retain(|name, value| {
-            !matches!((name.as_str(), &*value), ("reportingController" | "reportingInstance", Value::String(text)) if text.is_empty())
-        });
-        for name in ["deprecatedSource", "regarding"] {
-            map.entry(name).or_insert_with(|| json!({}));
-        }
-    }
-    value
 }

@@ -18,6 +18,11 @@ fn most(characters: usize) -> String {
     format!("must be no more than {characters} characters")
 }
 
+/// As labels say it.
+fn most_bytes(bytes: usize) -> String {
+    format!("must be no more than {bytes} bytes")
+}
+
 fn pattern(words: &str, pattern: &str, examples: &[&str]) -> String {
     let list: Vec<String> = examples.iter().map(|example| format!("'{example}', ")).collect();
     format!("{words} (e.g. {}regex used for validation is '{pattern}')", list.join(" or "))
@@ -117,7 +122,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
     if name.is_empty() {
         wrong.push("name part must be non-empty".to_owned());
     } else if name.len() > 63 {
-        wrong.push(format!("name part {}", most(63)));
+        wrong.push(format!("name part {}", most_bytes(63)));
     }
     if !key_shaped(name) {
         wrong.push(format!("name part {}", pattern(words, KEY, &examples)));
@@ -130,7 +135,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
 pub fn label_value(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
-        wrong.push(most(63));
+        wrong.push(most_bytes(63));
     }
     if !text.is_empty() && !key_shaped(text) {
         let words = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' \

@@ -17,6 +17,13 @@ pub type Names = fn(&str) -> Vec<String>;
 /// What is wrong with an object's metadata. `namespaced`: its kind lives in namespaces.
 #[must_use]
 pub fn check(value: &Value, namespaced: bool, names: Names) -> Vec<FieldError> {
+    let mut wrong = check_common(value, namespaced, names);
+    finalizer_names(&value["metadata"]["finalizers"], &mut wrong);
+    wrong
+}
+
+/// What every object is checked for, whatever its kind.
+fn check_common(value: &Value, namespaced: bool, names: Names) -> Vec<FieldError> {
     let metadata = &value["metadata"];
     let text = |name: &str| metadata[name].as_str().unwrap_or_default();
     let mut wrong = Vec::new();
@@ -39,7 +46,7 @@ pub fn check(value: &Value, namespaced: bool, names: Names) -> Vec<FieldError> {
 /// What every update is checked for, before the checks of its kind.
 #[must_use]
 pub fn check_common_update(new: &Value, old: &Value, namespaced: bool) -> Vec<FieldError> {
-    let mut wrong = check(new, namespaced, |name| formats::path_segment(name, false));
+    let mut wrong = check_common(new, namespaced, |name| formats::path_segment(name, false));
     wrong.extend(check_update(new, old));
     wrong
 }
@@ -68,7 +75,19 @@ pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
     for name in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"] {
         wrong.extend(field::immutable(&METADATA.child(name), &new[name], &old[name]));
     }
+    finalizer_names(&new["finalizers"], &mut wrong);
     wrong
+}
+
+/// A finalizer is one of Kubernetes' own, or has a domain.
+fn finalizer_names(list: &Value, wrong: &mut Vec<FieldError>) {
+    let path = METADATA.child("finalizers");
+    for (index, name) in texts(list).enumerate() {
+        if !name.contains('/') && !["kubernetes", "orphan", "foregroundDeletion"].contains(&name) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            wrong.push(field::invalid_text(&path.index(index), name, detail));
+        }
+    }
 }
 
 /// The texts of a list.

@@ -3,7 +3,7 @@
 
 mod endpoints;
 mod endpointslice;
-pub mod event;
+mod event;
 pub mod field;
 pub mod formats;
 mod lease;
@@ -330,13 +330,6 @@ pub trait Strategy: Sync {
     /// Whether an update moves `metadata.generation`, where the kind has one.
     fn moves_generation(&self, new: &Value, old: &Value) -> bool {
         new["spec"] != old["spec"]
-    }
-
-    /// How long an object asks to be kept after a delete, in seconds (Pods: 30), when the caller does not say.
-    /// `None`: it is removed at once.
-    fn grace(&self, value: &Value) -> Option<i64> {
-        let _ = value;
-        None
     }
 
     /// The fields that may be selected by (`metadata.name` and `metadata.namespace` are always), in any

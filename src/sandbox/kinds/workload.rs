@@ -82,8 +82,8 @@ impl Strategy for Deployments {
         }
         let spec = &new["spec"];
         not_negative(spec, "replicas", &mut wrong);
-        check_selector(spec, &mut wrong);
-        check_template(spec, &mut wrong);
+        let readable = check_selector(spec, &mut wrong);
+        check_template(spec, readable, &mut wrong);
         check_strategy(&spec["strategy"], &mut wrong);
         for name in ["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"] {
             not_negative(spec, name, &mut wrong);
@@ -151,8 +151,8 @@ impl Strategy for ReplicaSets {
         let spec = &new["spec"];
         not_negative(spec, "replicas", &mut wrong);
         not_negative(spec, "minReadySeconds", &mut wrong);
-        check_selector(spec, &mut wrong);
-        check_template(spec, &mut wrong);
+        let readable = check_selector(spec, &mut wrong);
+        check_template(spec, readable, &mut wrong);
         selector_stays(new, old, &mut wrong);
         wrong
     }
@@ -211,12 +211,14 @@ fn selector_stays(new: &Value, old: Option<&Value>, wrong: &mut Vec<FieldError>)
     }
 }
 
-fn check_selector(spec: &Value, wrong: &mut Vec<FieldError>) {
+/// Whether it can be used to select.
+fn check_selector(spec: &Value, wrong: &mut Vec<FieldError>) -> bool {
+    let before = wrong.len();
     let path = SPEC.child("selector");
     let selector = &spec["selector"];
     if selector.is_null() {
         wrong.push(field::required(&path, ""));
-        return;
+        return true;
     }
     wrong.extend(metadata::check_labels(&selector["matchLabels"], &path.child("matchLabels")));
     let at = path.child("matchExpressions");
@@ -245,12 +247,14 @@ fn check_selector(spec: &Value, wrong: &mut Vec<FieldError>) {
             wrong.extend(formats::all(&at.index(index), value, formats::label_value));
         }
     }
+    let readable = wrong.len() == before;
     if selector["matchLabels"].is_null() && selector["matchExpressions"].is_null() {
         wrong.push(field::invalid(&path, selector, "empty selector is invalid for deployment"));
     }
+    readable
 }
 
-/// Whether labels are selected. A selector without requirements selects all, none at all nothing.
+/// Whether labels are selected.
 fn selects(selector: &Value, labels: &Value) -> bool {
     let label = |key: &str| labels[key].as_str();
     let equal = selector["matchLabels"]
@@ -272,26 +276,20 @@ fn selects(selector: &Value, labels: &Value) -> bool {
         })
 }
 
-fn check_template(spec: &Value, wrong: &mut Vec<FieldError>) {
+fn check_template(spec: &Value, readable: bool, wrong: &mut Vec<FieldError>) {
     let path = SPEC.child("template");
     let (selector, template) = (&spec["selector"], &spec["template"]);
-    // Without one nothing is selected, and the check that it matches is not made.
-    if !selector.is_null() {
-        let operators = ["In", "NotIn", "Exists", "DoesNotExist"];
-        let readable = list(&selector["matchExpressions"])
-            .all(|each| operators.contains(&each["operator"].as_str().unwrap_or_default()));
-        if !readable {
-            let shown = super::schema::printed("meta.LabelSelector", selector);
-            wrong.push(field::invalid_shown(&SPEC.child("selector"), &shown, "invalid label selector"));
-            return;
-        }
-        let labels = &template["metadata"]["labels"];
-        let empty = selector["matchLabels"].is_null() && selector["matchExpressions"].is_null();
-        if !empty && !selects(selector, labels) {
-            let path = path.child("metadata");
-            let detail = "`selector` does not match template `labels`";
-            wrong.push(field::invalid(&path.child("labels"), labels, detail));
-        }
+    if !readable {
+        let shown = super::schema::printed("meta.LabelSelector", selector);
+        wrong.push(field::invalid_shown(&SPEC.child("selector"), &shown, "invalid label selector"));
+        return;
+    }
+    // No selector selects nothing, an empty one all.
+    let labels = &template["metadata"]["labels"];
+    if selector.is_null() || !selects(selector, labels) {
+        let path = path.child("metadata");
+        let detail = "`selector` does not match template `labels`";
+        wrong.push(field::invalid(&path.child("labels"), labels, detail));
     }
     pod::check_template_metadata(&template["metadata"], &path, wrong);
     let path = path.child("spec");
@@ -331,7 +329,15 @@ fn check_strategy(strategy: &Value, wrong: &mut Vec<FieldError>) {
             }
         }
         _ => {
-            let shown = super::schema::printed("apps.DeploymentStrategy", strategy);
+            // Go prints a type here that has no names in JSON.
+            let rolling = match &strategy["rollingUpdate"] {
+                Value::Null => "null".to_owned(),
+                rolling => format!(
+                    "{{\"MaxUnavailable\":{},\"MaxSurge\":{}}}",
+                    rolling["maxUnavailable"], rolling["maxSurge"]
+                ),
+            };
+            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", strategy["type"]);
             let mut error = field::not_supported(&path, "", &["Recreate", "RollingUpdate"]);
             error.message = error.message.replacen("\"\"", &shown, 1);
             wrong.push(error);

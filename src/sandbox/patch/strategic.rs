@@ -115,18 +115,44 @@ fn order(current: &mut Object, patch: &mut Object, shape: &Shape) -> Result<(), 
             (Some(stands), Some(changes)) => merge_lists(stands.clone(), changes.clone(), field, false)?,
             (None, None) => continue,
         };
-        let stands = stands.unwrap_or_default();
-        one_type(&[&stands, changes.as_deref().unwrap_or_default()])?;
-        let remaining: Vec<Value> = match field.key {
-            None => stands,
-            Some(key) => {
-                stands.into_iter().filter(|element| place(&merged, element, Some(key)).is_some()).collect()
-            }
+        let (stands, changes) = (stands.unwrap_or_default(), changes.unwrap_or_default());
+        one_type(&[&stands, &changes])?;
+        let stood = match field.key {
+            Some(key) if field.merges => left_behind(stands, &changes, key),
+            _ => stands,
         };
-        current.insert(name.to_owned(), Value::Array(ordered(merged, &wanted, &remaining, field.key)?));
+        current.insert(name.to_owned(), Value::Array(ordered(merged, &wanted, &stood, field.key)?));
         patch.remove(name);
     }
     Ok(())
+}
+
+/// The order of what stood, as kube-apiserver has it after the merge: it merges in place, so that the
+/// elements behind a deleted one move up and what is added fills the places that were freed. Only the
+/// places that there were at first count.
+fn left_behind(mut places: Vec<Value>, changes: &[Value], key: &str) -> Vec<Value> {
+    let mut used = places.len();
+    let directive = |change: &Value, word: &str| change.get(DIRECTIVE).is_some_and(|given| given == word);
+    for change in changes.iter().filter(|change| directive(change, "delete")) {
+        while let Some(gone) = place(&places[..used], change, Some(key)) {
+            places[gone..used].rotate_left(1);
+            used -= 1;
+            // The last place keeps a copy of what was there.
+            if used > gone {
+                places[used] = places[used - 1].clone();
+            }
+        }
+    }
+    if changes.iter().any(|change| directive(change, "replace")) {
+        return places;
+    }
+    for change in changes.iter().filter(|change| change.get(DIRECTIVE).is_none()) {
+        if used < places.len() && place(&places[..used], change, Some(key)).is_none() {
+            places[used] = change.clone();
+            used += 1;
+        }
+    }
+    places
 }
 
 /// The changes must come in the order that the directive asks for, and be named by it.
@@ -134,21 +160,27 @@ fn check_order(changes: &[Value], wanted: &[Value], key: Option<&str>) -> Result
     if changes.is_empty() || wanted.is_empty() {
         return Ok(());
     }
+    let deletes = |change: &Value| change.get(DIRECTIVE).is_some_and(|directive| directive == "delete");
+    let mut left = changes.iter().filter(|change| key.is_none() || !deletes(change)).peekable();
     let mut rest = wanted.iter();
-    for change in changes.iter().filter(|change| change.get(DIRECTIVE).is_none()) {
-        let change_key = identity_or_error(change, key)?;
-        loop {
-            let Some(next) = rest.next() else {
-                return Err(internal(format!(
-                    "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
-                    go_list(changes),
-                    go_list(wanted)
-                )));
-            };
-            if identity_or_error(next, key)? == change_key {
-                break;
-            }
+    // Other directives are passed over, but not at the end: kube-apiserver takes them for changes there.
+    while let (Some(change), false) = (left.peek(), rest.as_slice().is_empty()) {
+        if change.get(DIRECTIVE).is_some() {
+            left.next();
+            continue;
         }
+        let change = identity_or_error(change, key)?;
+        let Some(next) = rest.next() else { break };
+        if identity_or_error(next, key)? == change {
+            left.next();
+        }
+    }
+    if left.peek().is_some() {
+        return Err(internal(format!(
+            "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
+            go_list(changes),
+            go_list(wanted)
+        )));
     }
     Ok(())
 }

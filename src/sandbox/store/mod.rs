@@ -10,6 +10,7 @@ mod past;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -44,6 +45,8 @@ pub struct Change {
     pub object: Arc<Object>,
     /// The object before it, when there was one.
     pub before: Option<Arc<Object>>,
+    /// When it was stored.
+    pub at: Instant,
 }
 
 /// The changes after some version are no longer all remembered.
@@ -263,7 +266,7 @@ impl Transaction<'_> {
         self.state.change_claims(before.as_deref(), Some(&object));
         let shelf = &mut self.state.shelves[kind.index()];
         let happened = if before.is_some() { Happened::Modified } else { Happened::Added };
-        shelf.remember(Change { happened, object: Arc::clone(&object), before });
+        shelf.remember(Change { happened, object: Arc::clone(&object), before, at: Instant::now() });
         object
     }
 
@@ -273,8 +276,12 @@ impl Transaction<'_> {
         self.state.version += 1;
         self.state.change_claims(Some(&before), None);
         let object = Arc::new(Object::new(kind, before.value(), self.state.version));
-        let change =
-            Change { happened: Happened::Deleted, object: Arc::clone(&object), before: Some(before) };
+        let change = Change {
+            happened: Happened::Deleted,
+            object: Arc::clone(&object),
+            before: Some(before),
+            at: Instant::now(),
+        };
         self.state.shelves[kind.index()].remember(change);
         Some(object)
     }

@@ -15,8 +15,6 @@ pub struct Page {
     pub version: u64,
     /// The objects in the order of their keys.
     pub objects: Vec<Arc<Object>>,
-    /// More objects follow the last one.
-    pub more: bool,
     /// How many objects follow the last one, admitted or not.
     pub remaining: usize,
 }
@@ -46,11 +44,10 @@ impl Store {
             (None, None) => Bound::Unbounded,
         };
         let inside = |key: &Key| namespace.is_none_or(|namespace| key.namespace == namespace);
-        let mut page = Page { version: at, objects: Vec::new(), more: false, remaining: 0 };
+        let mut page = Page { version: at, objects: Vec::new(), remaining: 0 };
         let mut take = |object: &Arc<Object>| {
             if limit > 0 && page.objects.len() == limit {
                 page.remaining += 1;
-                page.more = page.more || admits(object);
             } else if admits(object) {
                 page.objects.push(Arc::clone(object));
             }

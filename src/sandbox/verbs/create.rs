@@ -65,7 +65,10 @@ fn metadata_of_new(
             ));
         }
         metadata["namespace"] = namespace.into();
+    } else {
+        drop_metadata(value, "namespace");
     }
+    let metadata = &mut value["metadata"];
     if !matches!(metadata["resourceVersion"].as_str(), None | Some("")) {
         return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
     }

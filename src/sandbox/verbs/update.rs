@@ -95,6 +95,8 @@ pub(in crate::sandbox) fn same_place(value: &Value, key: &Key) -> Result<(), Sta
     }
     match text("namespace") {
         "" => Ok(()),
+        // What lies in no namespace may say anything.
+        _ if key.namespace.is_empty() => Ok(()),
         namespace if namespace == key.namespace => Ok(()),
         _ => Err(Status::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
@@ -178,6 +180,9 @@ fn keep_metadata(value: &mut Value, before: &Value) {
         if given.is_null() || given.as_str() == Some("") {
             set_metadata(value, field, before["metadata"][field].clone());
         }
+    }
+    if before["metadata"]["namespace"].is_null() {
+        drop_metadata(value, "namespace");
     }
     for field in ["creationTimestamp", "generation", "resourceVersion"] {
         set_metadata(value, field, before["metadata"][field].clone());

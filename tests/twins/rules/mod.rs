@@ -40,7 +40,7 @@ pub const RULES: [Rule; 24] = [
     },
     Rule {
         name: TAKEN,
-        reason: "slices that somebody took over while they were meant to differ stay as they were on both",
+        reason: "slices that somebody tampered with while they were meant to differ stay as they were on both, where no loop looks after them",
     },
     Rule {
         name: BACKOFF,
@@ -64,7 +64,7 @@ pub const RULES: [Rule; 24] = [
     },
     Rule {
         name: AUTO_NODES,
-        reason: "Services that could have hints now are woken by Node changes; upstream wakes only overloaded ones",
+        reason: "Services that could have hints now are woken by Node changes; upstream wakes only overloaded ones, and sees a Node's CPU and role only when some Node comes, goes, or changes readiness or zone",
     },
     Rule {
         name: STUCK,
@@ -294,6 +294,11 @@ pub fn may_sleep(facts: &Facts<'_>) -> Vec<&'static str> {
     why.into_iter().collect()
 }
 
+/// Whether the peer may still count Nodes as they were.
+pub fn nodes_are_old(why: &[&'static str]) -> bool {
+    why.contains(&AUTO_NODES)
+}
+
 /// Whether the reasons are such that ours may sleep too.
 pub fn both_sleep(why: &[&'static str]) -> bool {
     why.contains(&NODE_GOES)
@@ -330,13 +335,15 @@ pub fn leave_out_left(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Sa
     if ours.len() + peer.len() < before { vec![LEFT] } else { Vec::new() }
 }
 
-/// Takes out of both what belongs to neither loop, where somebody took it over while it differed for a
-/// reason: it differs for ever then.
-pub fn leave_out_taken(ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
+/// Takes out of both what nobody looks after, where somebody tampered while they differed for a reason (each
+/// twin had its own slices to tamper with): what belongs to neither loop, and what is left where there is no
+/// selector. It differs for ever then.
+pub fn leave_out_taken(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) -> Vec<&'static str> {
     let before = ours.len() + peer.len();
     for slices in [&mut *ours, &mut *peer] {
         slices.retain(|said| said.manager == SELECTOR_LOOP || said.manager == MIRRORING_LOOP);
     }
+    leave_out_left(facts, ours, peer);
     if ours.len() + peer.len() < before { vec![TAKEN] } else { Vec::new() }
 }
 

@@ -34,8 +34,8 @@ pub(super) fn empty(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said
     }
 }
 
-/// In mode Auto the hints of ready endpoints are not compared, if both have some or none in each
-/// family, and ours are as they must be.
+/// In mode Auto the hints of a family's ready endpoints are not compared, if both have some or none, and
+/// ours are as they must be.
 pub(super) fn auto_hints(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec<Said>) {
     if !facts.object(Kind::Service).is_some_and(auto::asked) {
         return;
@@ -45,12 +45,14 @@ pub(super) fn auto_hints(facts: &Facts<'_>, ours: &mut Vec<Said>, peer: &mut Vec
         let mine: Vec<&Said> = ours.iter().filter(of_type).collect();
         let theirs: Vec<&Said> = peer.iter().filter(of_type).collect();
         if auto::hinted(&mine) != auto::hinted(&theirs) || !auto::right(facts.state, &mine) {
-            return;
+            continue;
         }
-    }
-    for said in ours.iter_mut().chain(peer.iter_mut()).filter(|said| said.manager == SELECTOR_LOOP) {
-        for endpoint in said.endpoints.iter_mut().filter_map(Value::as_object_mut) {
-            endpoint.remove("hints");
+        let all = ours.iter_mut().chain(peer.iter_mut());
+        let of_type = |said: &&mut Said| said.manager == SELECTOR_LOOP && said.address_type == address_type;
+        for endpoint in all.filter(of_type).flat_map(|said| &mut said.endpoints) {
+            if let Some(endpoint) = endpoint.as_object_mut() {
+                endpoint.remove("hints");
+            }
         }
     }
 }

@@ -110,3 +110,67 @@ fn an_object_without_a_name_is_an_error_of_every_kind() {
     }
     assert!(decode_pod(b"\x0a\xff").unwrap_err().to_string().starts_with("Pod: "));
 }
+
+/// A slice with everything that can stand on one.
+fn full() -> Slice {
+    let json = serde_json::json!({
+        "metadata": {
+            "name": "web-abcde", "generateName": "web-", "namespace": "ns", "resourceVersion": "71",
+            "uid": "6f2d9b1e-0c4a-4f6e-9d55-3d1f0a7b8c9e", "labels": {"app": "web", "empty": ""},
+            "annotations": {"long": "x".repeat(20_000)}, "finalizers": ["example.org/keep"],
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": "web", "uid": "odd uid",
+                                 "controller": true, "blockOwnerDeletion": false}],
+        },
+        "addressType": "IPv6",
+        "endpoints": [
+            {"addresses": ["fd00::1"], "conditions": {"ready": true, "serving": true, "terminating": false},
+             "hostname": "", "nodeName": "node-1", "zone": "zone-a",
+             "targetRef": {"kind": "Pod", "namespace": "ns", "name": "web-1", "uid": "u", "apiVersion": "v1",
+                           "resourceVersion": "5", "fieldPath": "spec"},
+             "hints": {"forZones": [{"name": "zone-a"}, {"name": "zone-b"}], "forNodes": [{"name": "node-1"}]},
+             "deprecatedTopology": {"topology.kubernetes.io/zone": "zone-a"}},
+            {"addresses": ["fd00::2", "fd00::3"], "conditions": {}, "hints": {}},
+        ],
+        "ports": [{"name": "", "protocol": "UDP", "port": 65535, "appProtocol": "example.org/x"},
+                  {"protocol": "TCP", "port": -1}],
+    });
+    super::super::decode_slice(json.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn a_slice_is_read_as_it_was_encoded_with_everything_that_can_stand_on_it() {
+    for slice in [full(), Slice { uid: Uid::default(), version: 0, ..full() }] {
+        let body = encode_slice(&slice).unwrap();
+        let envelope = body.strip_prefix(b"k8s\0").unwrap();
+        assert_eq!(decode_slice(field(envelope, 2).unwrap()).unwrap(), slice);
+    }
+    let mut few = full();
+    few.endpoints.truncate(0);
+    few.annotations = Default::default();
+    let body = encode_slice(&few).unwrap();
+    assert_eq!(decode_slice(field(&body[4..], 2).unwrap()).unwrap(), few);
+}
+
+#[test]
+fn the_envelope_names_version_and_kind() {
+    let body = encode_slice(&full()).unwrap();
+    let kind = field(&body[4..], 1).unwrap();
+    assert_eq!(field(kind, 1), Some(&b"discovery.k8s.io/v1"[..]));
+    assert_eq!(field(kind, 2), Some(&b"EndpointSlice"[..]));
+}
+
+#[test]
+fn what_only_json_says_is_not_encoded() {
+    let mut slice = full();
+    slice.foreign.get_or_insert_default().fields.insert("newField".into(), Value::Null);
+    assert_eq!(encode_slice(&slice), None);
+    for (name, value) in
+        [("newField", serde_json::json!("x")), ("deprecatedTopology", serde_json::json!({"a": 1}))]
+    {
+        let mut slice = full();
+        let mut endpoint = (*slice.endpoints[0]).clone();
+        endpoint.foreign.get_or_insert_default().insert(name.into(), value);
+        slice.endpoints[0] = Arc::new(endpoint);
+        assert_eq!(encode_slice(&slice), None, "{name}");
+    }
+}

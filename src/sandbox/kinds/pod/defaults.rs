@@ -11,7 +11,10 @@ const FILE_MODE: i64 = 420;
 
 fn default_to(map: &mut Value, name: &str, value: impl Into<Value>) {
     if let Some(map) = map.as_object_mut() {
-        map.entry(name.to_owned()).or_insert_with(|| value.into());
+        let given = map.entry(name.to_owned()).or_insert(Value::Null);
+        if given.is_null() {
+            *given = value.into();
+        }
     }
 }
 

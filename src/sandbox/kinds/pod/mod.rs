@@ -41,7 +41,7 @@ impl Strategy for Pods {
             value["status"]["conditions"] = json!([{
                 "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
-                "lastProbeTime": null, "lastTransitionTime": null,
+                "lastProbeTime": null, "lastTransitionTime": crate::sandbox::verbs::now(),
             }]);
         }
         copy_topology(state, value);
@@ -95,14 +95,6 @@ impl Strategy for Pods {
             wrong.extend(check::check(new));
         }
         wrong
-    }
-
-    fn grace(&self, value: &Value) -> Option<i64> {
-        let ended = matches!(value["status"]["phase"].as_str(), Some("Failed" | "Succeeded"));
-        if ended || value["spec"]["nodeName"].is_null() {
-            return None;
-        }
-        value["spec"]["terminationGracePeriodSeconds"].as_i64()
     }
 
     fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {

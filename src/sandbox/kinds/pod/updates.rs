@@ -40,7 +40,8 @@ pub(super) fn check_spec(new: &Value, old: &Value) -> Vec<FieldError> {
         if !list(&old["schedulingGates"]).any(|old| old == gate) {
             let name = gate["name"].as_str().unwrap_or_default();
             let detail = format!("only deletion is allowed, but found new scheduling gate '{name}'");
-            wrong.push(field::forbidden(&path.index(index), &detail));
+            let path = path.index(index);
+            wrong.push(field::forbidden(&path.child("name"), &detail));
         }
     }
     if new != old && fixed(new, old) != *old {

@@ -130,10 +130,30 @@ impl Reading {
                 }
             }
             Type::Time => self.time(value, "%Y-%m-%dT%H:%M:%SZ", "2006-01-02T15:04:05Z07:00"),
-            Type::MicroTime => {
-                self.time(value, "%Y-%m-%dT%H:%M:%S%.6fZ", "2006-01-02T15:04:05.000000Z07:00");
+            Type::MicroTime => self.micro_time(value),
+        }
+    }
+
+    /// Go wants six digits after the point, no more and no less.
+    fn micro_time(&mut self, value: &mut Value) {
+        const LAYOUT: &str = "2006-01-02T15:04:05.000000Z07:00";
+        if let Some((text, rest)) = value.as_str().and_then(|text| Some((text, text.get(19..)?)))
+            && text.parse::<jiff::Timestamp>().is_ok()
+        {
+            let digits = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+            let wrong = match digits {
+                6 => None,
+                7.. => rest.get(7..).map(|zone| (zone, "Z07:00")),
+                _ => Some((rest, ".000000")),
+            };
+            if let Some((found, wanted)) = wrong {
+                let why = format!(
+                    "parsing time \"{text}\" as \"{LAYOUT}\": cannot parse \"{found}\" as \"{wanted}\""
+                );
+                self.fail(|| why);
             }
         }
+        self.time(value, "%Y-%m-%dT%H:%M:%S%.6fZ", LAYOUT);
     }
 
     fn list(&mut self, kind: &Type, of: &Type, value: &mut Value) {
