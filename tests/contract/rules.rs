@@ -3,6 +3,7 @@
 
 use super::compare::Difference;
 use super::step::Step;
+use serde_json::Value;
 
 pub struct Rule {
     pub name: &'static str,
@@ -37,7 +38,40 @@ pub const RULES: &[Rule] = &[
                 })
         },
     },
+    Rule { name: "media-types", explains: fewer_media_types },
+    Rule { name: "go-diff", explains: without_diff },
 ];
+
+/// Two texts that are the same once `shorten` has taken something out of kube-apiserver's.
+fn same_after(difference: &Difference, shorten: impl Fn(&str) -> String) -> bool {
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    match (text(&difference.truth), text(&difference.ours)) {
+        (Some(truth), Some(ours)) => shorten(&truth) == ours,
+        _ => false,
+    }
+}
+
+/// In the refusal of an Accept header: the media types in which the sandbox does not answer.
+fn fewer_media_types(difference: &Difference) -> bool {
+    difference.answers.iter().all(|answer| answer["code"] == 406)
+        && difference.pointer == "/body/message"
+        && same_after(difference, |text| {
+            let text = text.replace(", application/vnd.kubernetes.protobuf;stream=watch", "");
+            text.replace(", application/yaml", "").replace(", application/vnd.kubernetes.protobuf", "")
+        })
+}
+
+/// In the refusal of a changed Pod: the difference of the two, as Go prints it.
+fn without_diff(difference: &Difference) -> bool {
+    difference.answers.iter().all(|answer| answer["code"] == 422)
+        && difference.pointer.ends_with("/message")
+        && difference.truth.as_ref().and_then(Value::as_str).is_some_and(|text| {
+            text.contains("pod updates may not change fields other than") && text.contains("\n@@")
+        })
+        && same_after(difference, |text| {
+            text.split_once("\n@@").map(|(before, _)| format!("{before}\n")).unwrap_or_default()
+        })
+}
 
 fn path(difference: &Difference) -> &str {
     match &difference.step {
@@ -53,6 +87,8 @@ fn fewer_resources(difference: &Difference) -> bool {
         place.as_slice(),
         ["", "body", "resources" | "groups" | "items", _]
             | ["", "body", "items", _, "versions", _, "resources", _]
+            | ["", "body", "items", _, "versions", _, "resources", _, "subresources"]
+            | ["", "body", "items", _, "versions", _, "resources", _, "subresources", _]
     );
     let discovery = ["APIGroupList", "APIResourceList", "APIGroupDiscoveryList"]
         .iter()

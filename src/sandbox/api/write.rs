@@ -92,9 +92,32 @@ fn read(
     let json = body::json(request)?;
     let value = body::object(&json, resource.kind, &resource.api_version())?;
     let refuse = |error: &str| verbs::unreadable(resource.kind, error);
-    let warnings = parameters.unknown_fields(resource, &json, refuse)?;
+    let mut warnings = parameters.unknown_fields(resource, &json, refuse)?;
+    let mut value = value;
+    warnings.extend(one_of_each_owner(&mut value));
     let value = if resource.second_view { events::first(value) } else { value };
     Ok((value, warnings))
+}
+
+/// Owners that are given twice are kept once, and told.
+fn one_of_each_owner(value: &mut Value) -> Option<String> {
+    let owners = value.pointer_mut("/metadata/ownerReferences")?.as_array_mut()?;
+    let (mut kept, mut twice): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
+    for owner in owners.drain(..) {
+        if kept.contains(&owner) {
+            twice.push(owner["uid"].as_str().unwrap_or_default().to_owned());
+        } else {
+            kept.push(owner);
+        }
+    }
+    *owners = kept;
+    (!twice.is_empty()).then(|| {
+        format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and \
+             may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            twice.join(", ")
+        )
+    })
 }
 
 fn answered(
@@ -105,7 +128,10 @@ fn answered(
     mut warnings: Vec<String>,
 ) -> Result<Answer, Status> {
     let strategy = resource.kind.strategy();
-    warnings.extend(strategy.warnings(&object.value(), None));
+    let value = object.value();
+    // Most of what is told at a create is not told again.
+    let old = (code != 201).then_some(&value);
+    warnings.extend(strategy.warnings(&value, old));
     let mut answer = list::shown(request, resource, object, &Bent::default(), code)?;
     answer.warnings = warnings;
     Ok(answer)
@@ -166,7 +192,10 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
     let mut warnings = Vec::new();
     // Of a strategic merge the patch is shown, of others what came of it.
     let unreadable = |patched: &Value, error: &str| match serde_json::from_slice::<Value>(&request.body) {
-        Ok(body) if media == patch::TYPES[2] => patch::unreadable_text(&patch::go_map(&body), error),
+        Ok(body) if media == patch::TYPES[2] => {
+            let error = patch::conversion_error(error);
+            patch::unreadable_text(&patch::go_map(&body), &error)
+        }
         _ => patch::unreadable(patched, error),
     };
     let change = |current: &Value| {
@@ -177,15 +206,16 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
         } else {
             current
         };
-        let patched = patch::apply(kind, media, current, &request.body)?;
-        let text = |field: &str| patched[field].as_str().unwrap_or_default();
-        if let Some(error) = body::other_type(kind, &resource.api_version(), text("apiVersion"), text("kind"))
-        {
+        let mut patched = patch::apply(kind, media, current, &request.body)?;
+        let (own, name) = (resource.api_version(), kind.info().kind);
+        let version = body::text_or(&patched["apiVersion"], &own);
+        if let Some(error) = body::other_type(kind, &own, version, body::text_or(&patched["kind"], name)) {
             return Err(patch::unreadable(&patched, &error));
         }
         let json = patched.to_string();
         warnings = parameters
-            .unknown_fields(resource, json.as_bytes(), |error| patch::unreadable(&patched, error))?;
+            .unknown_fields(resource, json.as_bytes(), |error| unreadable(&patched, error))?;
+        warnings.extend(one_of_each_owner(&mut patched));
         Ok(if resource.second_view { events::first(patched) } else { patched })
     };
     let key = Api::key(resource);

@@ -72,7 +72,7 @@ pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
             wrong.push(field::forbidden(&METADATA.child("finalizers"), &detail));
         }
     }
-    for name in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"] {
+    for name in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         wrong.extend(field::immutable(&METADATA.child(name), &new[name], &old[name]));
     }
     finalizer_names(&new["finalizers"], &mut wrong);
@@ -130,6 +130,10 @@ fn rest(metadata: &Value, namespaced: bool, wrong: &mut Vec<FieldError>) {
         (true, name) => wrong.extend(formats::all(&path, name, formats::dns_label)),
         (false, "") => {}
         (false, _) => wrong.push(field::forbidden(&path, "not allowed on this type")),
+    }
+    if metadata["generation"].as_i64().is_some_and(|number| number < 0) {
+        let detail = "must be greater than or equal to 0";
+        wrong.push(field::invalid(&METADATA.child("generation"), &metadata["generation"], detail));
     }
     wrong.extend(check_labels(&metadata["labels"], &METADATA.child("labels")));
     wrong.extend(check_annotations(&metadata["annotations"], &METADATA.child("annotations")));

@@ -327,6 +327,13 @@ pub trait Strategy: Sync {
         Vec::new()
     }
 
+    /// The same for an object that came in this version of the API (empty: the kind's own), where that
+    /// matters.
+    fn check_in(&self, api_version: &str, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let _ = api_version;
+        self.check(new, old)
+    }
+
     /// Whether an update moves `metadata.generation`, where the kind has one.
     fn moves_generation(&self, new: &Value, old: &Value) -> bool {
         new["spec"] != old["spec"]

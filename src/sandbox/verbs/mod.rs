@@ -33,6 +33,11 @@ pub fn unreadable(kind: Kind, error: &str) -> Status {
     ))
 }
 
+/// The version of the API that an object is written in; empty where it does not say.
+fn version_of(body: &Value) -> String {
+    body["apiVersion"].as_str().unwrap_or_default().to_owned()
+}
+
 fn decoded(kind: Kind, body: Value) -> Result<Value, Status> {
     kind.strategy().read(body).map_err(|error| unreadable(kind, &error))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{decoded, drop_metadata, found, is_over, refuse, remove, set_metadata, store};
+use super::{decoded, drop_metadata, found, is_over, refuse, remove, set_metadata, store, version_of};
 use crate::sandbox::kinds::Kind;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::{Key, Object, Store, Transaction};
@@ -22,11 +22,13 @@ impl Store {
         body: Value,
         dry_run: bool,
     ) -> Result<Arc<Object>, Status> {
+        let version = version_of(&body);
         let value = decoded(kind, body)?;
         self.transact(|state| {
+            state.rehearse(dry_run);
             let old = found(state, kind, key)?;
             same_uid(kind, key, &value, &old.uid)?;
-            replace(state, kind, &old, subresource, value, dry_run)
+            replace(state, kind, &old, subresource, value, &version)
         })
     }
 
@@ -46,7 +48,7 @@ impl Store {
             let mut value = old.value();
             change(&mut value)?;
             let value = decoded(kind, value)?;
-            replace(state, kind, &old, subresource, value, false)
+            replace(state, kind, &old, subresource, value, "")
         })
     }
 
@@ -65,12 +67,14 @@ impl Store {
         dry_run: bool,
     ) -> Result<Arc<Object>, Status> {
         self.transact(|state| {
+            state.rehearse(dry_run);
             let old = found(state, kind, key)?;
             let patched = patch(&old.typed())?;
+            let version = version_of(&patched);
             let value =
                 kind.strategy().read(patched.clone()).map_err(|error| unreadable(&patched, &error))?;
             same_place(&patched, key)?;
-            replace(state, kind, &old, subresource, value, dry_run)
+            replace(state, kind, &old, subresource, value, &version)
         })
     }
 }
@@ -144,10 +148,11 @@ fn replace(
     old: &Arc<Object>,
     subresource: Option<&str>,
     mut value: Value,
-    dry_run: bool,
+    api_version: &str,
 ) -> Result<Arc<Object>, Status> {
     let before = old.value();
     let key = &old.key;
+    let dry_run = state.is_rehearsal();
     if given_version(kind, &key.name, &value)?.is_some_and(|version| version != old.version) {
         return Err(Status::stale(kind, &key.name));
     }
@@ -155,7 +160,7 @@ fn replace(
     let strategy = kind.strategy();
     strategy.default(&mut value);
     strategy.on_update(state, &mut value, &before, subresource)?;
-    refuse(kind, key, &strategy.check(&value, Some(&before)))?;
+    refuse(kind, key, &strategy.check_in(api_version, &value, Some(&before)))?;
     if kind.info().generation && strategy.moves_generation(&value, &before) {
         let generation = before["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         value["metadata"]["generation"] = generation.into();

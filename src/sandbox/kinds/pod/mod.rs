@@ -5,6 +5,7 @@ mod containers;
 mod defaults;
 mod quality;
 mod updates;
+mod warnings;
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -36,6 +37,10 @@ impl Strategy for Pods {
 
     fn on_create(&self, state: &Transaction<'_>, value: &mut Value) -> Result<(), Status> {
         defaults::tolerate(value);
+        let grace = "terminationGracePeriodSeconds";
+        if value["spec"][grace].as_i64().is_some_and(|seconds| seconds < 0) {
+            value["spec"][grace] = 1.into();
+        }
         value["status"] = json!({"phase": "Pending", "qosClass": quality::class(&value["spec"])});
         if !value["spec"]["schedulingGates"].is_null() {
             value["status"]["conditions"] = json!([{
@@ -97,6 +102,10 @@ impl Strategy for Pods {
         wrong
     }
 
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        warnings::of(new, old)
+    }
+
     fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {
         let (spec, status) = (&value["spec"], &value["status"]);
         let text = |value: &Value| SmolStr::from(value.as_str().unwrap_or_default());
@@ -109,6 +118,8 @@ impl Strategy for Pods {
             ("spec.hostNetwork", network.into()),
             ("status.phase", text(&status["phase"])),
             ("status.podIP", text(&status["podIPs"][0]["ip"])),
+            // It may be asked for, and is never filled.
+            ("status.podIPs", SmolStr::default()),
             ("status.nominatedNodeName", text(&status["nominatedNodeName"])),
         ]
     }
