@@ -116,8 +116,9 @@ impl Seen {
     fn word(&mut self, kind: &'static str, word: &str) {
         // What a client chose stays: it is far from what a server draws.
         if word.is_empty()
-            || word.starts_with("c0de")
-            || word.contains("-c0de-")
+            || word == "c0de"
+            || word.starts_with("c0de-")
+            || word.contains("-c0de-4000-8000-")
             || self.words.contains_key(word)
         {
             return;

@@ -47,13 +47,20 @@ fn check_common(value: &Value, namespaced: bool, names: Names) -> Vec<FieldError
 #[must_use]
 pub fn check_common_update(new: &Value, old: &Value, namespaced: bool) -> Vec<FieldError> {
     let mut wrong = check_common(new, namespaced, |name| formats::path_segment(name, false));
-    wrong.extend(check_update(new, old));
+    wrong.extend(changed(new, old));
     wrong
 }
 
 /// What an update may not change in the metadata.
 #[must_use]
 pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
+    let mut wrong = changed(new, old);
+    finalizer_names(&new["metadata"]["finalizers"], &mut wrong);
+    wrong
+}
+
+/// Labels, annotations and owners are looked at once more with what may not change.
+fn changed(new: &Value, old: &Value) -> Vec<FieldError> {
     let (new, old) = (&new["metadata"], &old["metadata"]);
     let mut wrong = Vec::new();
     if !old["deletionTimestamp"].is_null() {
@@ -75,7 +82,9 @@ pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
     for name in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         wrong.extend(field::immutable(&METADATA.child(name), &new[name], &old[name]));
     }
-    finalizer_names(&new["finalizers"], &mut wrong);
+    wrong.extend(check_labels(&new["labels"], &METADATA.child("labels")));
+    wrong.extend(check_annotations(&new["annotations"], &METADATA.child("annotations")));
+    owners(&new["ownerReferences"], &mut wrong);
     wrong
 }
 
