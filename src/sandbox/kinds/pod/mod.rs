@@ -35,6 +35,7 @@ impl Strategy for Pods {
     }
 
     fn on_create(&self, state: &Transaction<'_>, value: &mut Value) -> Result<(), Status> {
+        defaults::at_least_a_second(value);
         defaults::tolerate(value);
         value["status"] = json!({"phase": "Pending", "qosClass": quality::class(&value["spec"])});
         if !value["spec"]["schedulingGates"].is_null() {
@@ -85,8 +86,8 @@ impl Strategy for Pods {
             return wrong;
         };
         let mut wrong = metadata::check_common_update(new, old, true);
-        wrong.extend(metadata::check_update(new, old));
         if new["status"] != old["status"] {
+            wrong.extend(metadata::check_update(new, old));
             updates::check_status(new, old, &mut wrong);
             return wrong;
         }
@@ -94,6 +95,7 @@ impl Strategy for Pods {
         if new["spec"] != old["spec"] || new["metadata"] != old["metadata"] {
             wrong.extend(check::check(new));
         }
+        wrong.extend(metadata::check_update(new, old));
         wrong
     }
 
