@@ -29,6 +29,7 @@ pub const RULES: &[Rule] = &[
         name: "build",
         explains: |difference| path(difference) == "/version" && difference.answers[1]["code"] == 200,
     },
+    Rule { name: "pod-diff", explains: pod_diff },
     Rule {
         name: "address-objects",
         explains: |difference| {
@@ -39,7 +40,6 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule { name: "media-types", explains: fewer_media_types },
-    Rule { name: "go-diff", explains: without_diff },
 ];
 
 /// Two texts that are the same once `shorten` has taken something out of kube-apiserver's.
@@ -61,16 +61,17 @@ fn fewer_media_types(difference: &Difference) -> bool {
         })
 }
 
-/// In the refusal of a changed Pod: the difference of the two, as Go prints it.
-fn without_diff(difference: &Difference) -> bool {
-    difference.answers.iter().all(|answer| answer["code"] == 422)
-        && difference.pointer.ends_with("/message")
-        && difference.truth.as_ref().and_then(Value::as_str).is_some_and(|text| {
-            text.contains("pod updates may not change fields other than") && text.contains("\n@@")
-        })
-        && same_after(difference, |text| {
-            text.split_once("\n@@").map(|(before, _)| format!("{before}\n")).unwrap_or_default()
-        })
+/// The sentence is equal up to the end of Pods' fixed fields, and only what changed is not told.
+fn pod_diff(difference: &Difference) -> bool {
+    const END: &str = "(allow it to be set to 1 if it was previously negative)\n";
+    let [Some(truth), Some(ours)] =
+        [&difference.truth, &difference.ours].map(|value| value.as_ref().and_then(|value| value.as_str()))
+    else {
+        return false;
+    };
+    let Some((before, after)) = ours.split_once(END) else { return false };
+    let rest = truth.strip_prefix(before).and_then(|rest| rest.strip_prefix(END));
+    rest.and_then(|rest| rest.strip_suffix(after)).is_some_and(|diff| diff.starts_with("@@ "))
 }
 
 fn path(difference: &Difference) -> &str {

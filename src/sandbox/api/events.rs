@@ -32,10 +32,12 @@ pub(super) fn second(event: Value) -> Value {
     event
 }
 
-/// An Event of events.k8s.io/v1 with the names of core/v1. It still says where it comes from: such
-/// Events are checked for more.
+/// An Event of events.k8s.io/v1 as one of core/v1.
 pub(super) fn first(event: Value) -> Value {
-    renamed(event, |name| NAMES.iter().find(|(_, other)| *other == name).map(|(core, _)| *core))
+    let mut event =
+        renamed(event, |name| NAMES.iter().find(|(_, other)| *other == name).map(|(core, _)| *core));
+    event["apiVersion"] = "v1".into();
+    event
 }
 
 /// A refusal that speaks of the resource, with the group of this view.

@@ -47,20 +47,20 @@ fn check_common(value: &Value, namespaced: bool, names: Names) -> Vec<FieldError
 #[must_use]
 pub fn check_common_update(new: &Value, old: &Value, namespaced: bool) -> Vec<FieldError> {
     let mut wrong = check_common(new, namespaced, |name| formats::path_segment(name, false));
-    wrong.extend(changed(new, old));
+    wrong.extend(common_update(new, old));
     wrong
 }
 
-/// What an update may not change in the metadata.
+/// What an update may not change in the metadata, and what its finalizers may be.
 #[must_use]
 pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
-    let mut wrong = changed(new, old);
+    let mut wrong = common_update(new, old);
     finalizer_names(&new["metadata"]["finalizers"], &mut wrong);
     wrong
 }
 
-/// Labels, annotations and owners are looked at once more with what may not change.
-fn changed(new: &Value, old: &Value) -> Vec<FieldError> {
+/// What an update may not change; labels, annotations and owners are looked at once more.
+fn common_update(new: &Value, old: &Value) -> Vec<FieldError> {
     let (new, old) = (&new["metadata"], &old["metadata"]);
     let mut wrong = Vec::new();
     if !old["deletionTimestamp"].is_null() {
@@ -79,7 +79,9 @@ fn changed(new: &Value, old: &Value) -> Vec<FieldError> {
             wrong.push(field::forbidden(&METADATA.child("finalizers"), &detail));
         }
     }
-    for name in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+    let fixed =
+        ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"];
+    for name in fixed {
         wrong.extend(field::immutable(&METADATA.child(name), &new[name], &old[name]));
     }
     wrong.extend(check_labels(&new["labels"], &METADATA.child("labels")));

@@ -15,6 +15,8 @@ pub mod schema;
 mod service;
 mod workload;
 
+pub(super) use event::check_new_event;
+
 use serde_json::Value;
 use smol_str::SmolStr;
 
@@ -325,13 +327,6 @@ pub trait Strategy: Sync {
     fn check(&self, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let _ = (new, old);
         Vec::new()
-    }
-
-    /// The same for an object that came in this version of the API (empty: the kind's own), where that
-    /// matters.
-    fn check_in(&self, api_version: &str, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        let _ = api_version;
-        self.check(new, old)
     }
 
     /// Whether an update moves `metadata.generation`, where the kind has one.

@@ -36,11 +36,8 @@ impl Strategy for Pods {
     }
 
     fn on_create(&self, state: &Transaction<'_>, value: &mut Value) -> Result<(), Status> {
+        defaults::at_least_a_second(value);
         defaults::tolerate(value);
-        let grace = "terminationGracePeriodSeconds";
-        if value["spec"][grace].as_i64().is_some_and(|seconds| seconds < 0) {
-            value["spec"][grace] = 1.into();
-        }
         value["status"] = json!({"phase": "Pending", "qosClass": quality::class(&value["spec"])});
         if !value["spec"]["schedulingGates"].is_null() {
             value["status"]["conditions"] = json!([{
@@ -90,8 +87,8 @@ impl Strategy for Pods {
             return wrong;
         };
         let mut wrong = metadata::check_common_update(new, old, true);
-        wrong.extend(metadata::check_update(new, old));
         if new["status"] != old["status"] {
+            wrong.extend(metadata::check_update(new, old));
             updates::check_status(new, old, &mut wrong);
             return wrong;
         }
@@ -99,6 +96,7 @@ impl Strategy for Pods {
         if new["spec"] != old["spec"] || new["metadata"] != old["metadata"] {
             wrong.extend(check::check(new));
         }
+        wrong.extend(metadata::check_update(new, old));
         wrong
     }
 

@@ -72,11 +72,7 @@ impl Strategy for Services {
         };
         match old {
             Some(old) if old["status"] != new["status"] => check::status(new, old, &mut wrong),
-            Some(old) => {
-                updates::check(new, old, &mut wrong);
-                // It is looked at again with the rest of the object.
-                wrong.extend(metadata::check(new, true, formats::dns_label));
-            }
+            Some(old) => updates::check(new, old, &mut wrong),
             None => {}
         }
         if old.is_none_or(|old| old["status"] == new["status"]) {
