@@ -20,6 +20,8 @@ pub struct Status {
     pub details: Value,
     /// Seconds, for the header `Retry-After`.
     pub retry_after: Option<u32>,
+    /// For the header `Warning`: what was noticed before the request was refused.
+    pub warnings: Vec<String>,
     /// `metadata.continue`: how to go on with a list after this refusal.
     pub go_on: Option<String>,
 }
@@ -40,7 +42,15 @@ impl Status {
     /// A refusal without details.
     #[must_use]
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
-        Status { code, reason, message: message.into(), details: Value::Null, retry_after: None, go_on: None }
+        Status {
+            code,
+            reason,
+            message: message.into(),
+            details: Value::Null,
+            retry_after: None,
+            warnings: Vec::new(),
+            go_on: None,
+        }
     }
 
     /// A request that makes no sense.
@@ -96,9 +106,11 @@ impl Status {
         status
     }
 
-    /// The body of an update names another uid than that of the object (empty: there is none).
+    /// The body of an update names another uid than that of the object (empty: there is none). A dry run names
+    /// the place in etcd without its root.
     #[must_use]
-    pub fn other_uid(kind: Kind, key: &Key, given: &str, uid: &str) -> Status {
+    pub fn other_uid(kind: Kind, key: &Key, given: &str, uid: &str, dry_run: bool) -> Status {
+        let root = if dry_run { "" } else { "/registry" };
         let place = match kind {
             Kind::Service => "services/specs",
             Kind::Endpoints => "services/endpoints",
@@ -107,7 +119,7 @@ impl Status {
         };
         let namespace = if key.namespace.is_empty() { String::new() } else { format!("{}/", key.namespace) };
         let why = format!(
-            "StorageError: invalid object, Code: 4, Key: /registry/{place}/{namespace}{}, ResourceVersion: 0, \
+            "StorageError: invalid object, Code: 4, Key: {root}/{place}/{namespace}{}, ResourceVersion: 0, \
              AdditionalErrorMsg: Precondition failed: UID in precondition: {given}, UID in object meta: {uid}",
             key.name
         );

@@ -92,7 +92,7 @@ impl Seen {
         if let Some((_, rest)) = message.split_once("failed to allocate IP: IPAddress.networking.k8s.io \"")
             && let Some((address, _)) = rest.split_once('"')
         {
-            self.word("cluster IPv4", address);
+            self.word("refused cluster IPv4", address);
         }
     }
 
@@ -116,8 +116,9 @@ impl Seen {
     fn word(&mut self, kind: &'static str, word: &str) {
         // What a client chose stays: it is far from what a server draws.
         if word.is_empty()
-            || word.starts_with("c0de")
-            || word.contains("-c0de-")
+            || word == "c0de"
+            || word.starts_with("c0de-")
+            || word.contains("-c0de-4000-8000-")
             || self.words.contains_key(word)
         {
             return;
@@ -294,14 +295,20 @@ fn time_of_now(text: &str) -> Option<&'static str> {
 }
 
 /// Lists of discovery become maps, so that one that is missing does not push the others about.
-const NAMED_LISTS: [(&str, &str); 4] =
-    [("resources", "/name"), ("resources", "/resource"), ("groups", "/name"), ("items", "/metadata/name")];
+const NAMED_LISTS: [(&str, &str); 5] = [
+    ("resources", "/name"),
+    ("resources", "/resource"),
+    ("subresources", "/subresource"),
+    ("groups", "/name"),
+    ("items", "/metadata/name"),
+];
 
 fn by_name(map: &mut Map<String, Value>, list: &str, name: &str) {
     let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default();
     // The list of a version within a group has no kind.
     let discovery = match list {
         "resources" => kind == "APIResourceList" || map.contains_key("freshness"),
+        "subresources" => map.contains_key("responseKind"),
         "groups" => kind == "APIGroupList",
         _ => kind == "APIGroupDiscoveryList",
     };

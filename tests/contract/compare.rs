@@ -33,7 +33,14 @@ impl fmt::Display for Difference {
             self.pointer,
             show(&self.truth),
             show(&self.ours)
-        )
+        )?;
+        // A refusal tells most of itself in its sentence.
+        for (name, answer) in ["kube-apiserver", "sandbox"].iter().zip(&self.answers) {
+            if let Some(message) = answer["body"]["message"].as_str() {
+                write!(f, "\n      {name} refuses: {message}")?;
+            }
+        }
+        Ok(())
     }
 }
 

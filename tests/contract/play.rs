@@ -129,7 +129,12 @@ impl Play<'_> {
             rest.split_once('«').and_then(|(before, inside)| Some((before, inside.split_once('»')?)))
         {
             out.push_str(before);
-            let missing = if reference.ends_with("/uid") { NO_UID } else { &self.oldest };
+            let missing = match reference {
+                uid if uid.ends_with("/uid") => NO_UID,
+                // The list was whole: the next one begins anew.
+                token if token.ends_with("/continue") => "",
+                _ => &self.oldest,
+            };
             out.push_str(&self.referred(reference).unwrap_or_else(|| missing.to_string()));
             rest = after;
         }

@@ -63,7 +63,11 @@ impl Answer {
     }
 
     pub(super) fn refusal(status: &Status) -> Answer {
-        Answer { retry_after: status.retry_after, ..Answer::json(status.code, &status.body()) }
+        Answer {
+            retry_after: status.retry_after,
+            warnings: status.warnings.clone(),
+            ..Answer::json(status.code, &status.body())
+        }
     }
 
     pub(super) fn stream(pieces: Pieces) -> Answer {

@@ -77,6 +77,11 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
     }
     let version = text_or(&value["apiVersion"], api_version);
     let given = text_or(&value["kind"], name);
+    if given == name && version != api_version && old_versions(kind).contains(&version) {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({api_version})"
+        )));
+    }
     if let Some(error) = other_type(kind, api_version, version, given) {
         let short = version.rsplit('/').next().unwrap_or_default();
         return Err(Status::bad_request(format!(
@@ -84,6 +89,18 @@ pub(super) fn object(bytes: &[u8], kind: Kind, api_version: &str) -> Result<Valu
         )));
     }
     Ok(value)
+}
+
+/// Other versions in which kube-apiserver can read a kind, though it serves them no more.
+fn old_versions(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::EndpointSlice => &["discovery.k8s.io/v1beta1"],
+        Kind::Lease => &["coordination.k8s.io/v1beta1"],
+        Kind::Event => &["v1", "events.k8s.io/v1", "events.k8s.io/v1beta1"],
+        Kind::Deployment => &["apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"],
+        Kind::ReplicaSet => &["apps/v1beta2", "extensions/v1beta1"],
+        _ => &[],
+    }
 }
 
 /// What Go's JSON parser says of a value in which it looks for the type of an object.

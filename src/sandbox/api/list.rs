@@ -81,7 +81,7 @@ pub(super) fn shown(
     let value = match form {
         Form::Plain => value,
         Form::Table(version) => {
-            let table = table::of_object(resource.kind, &value, &table_options(request)?, Timestamp::now());
+            let table = table_of_object(resource, value, &table_options(request)?);
             versioned(table, version)
         }
         Form::Metadata => metadata_of(&value),
@@ -138,10 +138,39 @@ pub(super) fn list(api: &Api, request: &Request, resource: &Resource, bent: &Ben
     listed(request, resource, &selection, &page, form, bent)
 }
 
-/// A table in the version of its group that was asked for.
+/// A table in the version of its group that was asked for; so are the objects in it that are only metadata.
 pub(super) fn versioned(mut table: Value, version: &str) -> Value {
-    table["apiVersion"] = format!("meta.k8s.io/{version}").into();
+    let version = format!("meta.k8s.io/{version}");
+    for row in table["rows"].as_array_mut().into_iter().flatten() {
+        if row["object"]["kind"] == "PartialObjectMetadata" {
+            row["object"]["apiVersion"] = version.as_str().into();
+        }
+    }
+    table["apiVersion"] = version.into();
     table
+}
+
+/// A table of objects as they are [`seen`]. Its cells are made of what core/v1 calls its fields.
+fn tabled(resource: &Resource, metadata: Value, objects: Vec<Value>, options: &table::Options) -> Value {
+    let now = Timestamp::now();
+    if !resource.second_view {
+        return table::convert(resource.kind, metadata, &objects, options, now);
+    }
+    let objects: Vec<Value> = objects.into_iter().map(events::first).collect();
+    let mut table = table::convert(resource.kind, metadata, &objects, options, now);
+    for row in table["rows"].as_array_mut().into_iter().flatten() {
+        if row["object"]["kind"] == "Event" {
+            row["object"] = events::second(row["object"].take());
+        }
+    }
+    table
+}
+
+/// The table of one object as it is [`seen`].
+pub(super) fn table_of_object(resource: &Resource, object: Value, options: &table::Options) -> Value {
+    let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let metadata = json!({"resourceVersion": version});
+    tabled(resource, metadata, vec![object], options)
 }
 
 /// The part of a list that a request asks for.
@@ -182,6 +211,8 @@ pub(super) fn page(
             Status { go_on: Some(on.encode(namespace)), ..Status::expired(message) }
         });
     }
+    // What has one name is no list of pages.
+    let limit = if selection.is_one() { 0 } else { limit };
     let current = api.store.version();
     if asked > current {
         return Err(Status::too_large(asked, current));
@@ -242,9 +273,7 @@ pub(super) fn listed(
             Answer::bytes(200, text.into_bytes())
         }
         Form::Table(version) => {
-            let values: Vec<Value> = values().collect();
-            let options = table_options(request)?;
-            let table = table::convert(resource.kind, metadata, &values, &options, Timestamp::now());
+            let table = tabled(resource, metadata, values().collect(), &table_options(request)?);
             Answer::json(200, &versioned(table, version))
         }
         Form::MetadataList => {
@@ -302,11 +331,11 @@ pub(super) fn check_options(request: &Request, watch: bool) -> Result<(), Status
         if initial.is_some() && matching != "NotOlderThan" {
             let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
             wrong.push(forbidden("resourceVersionMatch", why.to_owned()));
-            if !matching.is_empty() {
-                wrong.push(unsupported("\"NotOlderThan\""));
-            }
         }
-        if !query.text("continue").is_empty() {
+        if !matches!(matching, "" | "NotOlderThan") {
+            wrong.push(unsupported("\"NotOlderThan\""));
+        }
+        if !matching.is_empty() && !query.text("continue").is_empty() {
             let why = "resourceVersionMatch is forbidden when continue is provided";
             wrong.push(forbidden("resourceVersionMatch", why.to_owned()));
         }

@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::route::Resource;
 use super::selector::Selection;
 use super::{Api, Bent, Request, accept, body, list};
-use crate::sandbox::kinds::Kind;
+use crate::sandbox::kinds::{Kind, schema};
 use crate::sandbox::patch;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::{Key, Object};
@@ -143,5 +143,8 @@ fn parsed(request: &Request) -> Result<Value, Status> {
     if kind != "DeleteOptions" {
         return Err(Status::bad_request(body::unregistered(&kind, &version)));
     }
-    Ok(value)
+    if value.is_null() {
+        return Ok(value);
+    }
+    schema::read("meta.DeleteOptions", value).map_err(Status::bad_request)
 }

@@ -54,7 +54,7 @@ pub(super) fn scale(api: &Api, request: &Request, resource: &Resource, verb: Ver
     }
     let uid = wanted["metadata"]["uid"].as_str().unwrap_or_default();
     if !uid.is_empty() && uid != current.uid {
-        return Err(Status::other_uid(kind, &key, uid, &current.uid));
+        return Err(Status::other_uid(kind, &key, uid, &current.uid, parameters.dry_run));
     }
     let version = wanted["metadata"]["resourceVersion"].clone();
     let change = |object: &Value| {

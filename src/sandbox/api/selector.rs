@@ -14,6 +14,7 @@ use labels::Labels;
 /// Which objects of a collection are meant.
 pub(super) struct Selection {
     namespace: Option<String>,
+    namespaced: bool,
     labels: Labels,
     fields: Vec<Field>,
 }
@@ -36,12 +37,19 @@ impl Selection {
         if let Some(name) = &resource.name {
             fields.push(Field { name: "metadata.name".to_owned(), value: name.clone(), equal: true });
         }
-        Ok(Selection { namespace: resource.namespace.clone(), labels, fields })
+        let namespaced = resource.kind.info().namespaced;
+        Ok(Selection { namespace: resource.namespace.clone(), namespaced, labels, fields })
     }
 
     /// Nothing is selected but by namespace.
     pub(super) fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// One object is selected by its name, where no other can have it.
+    pub(super) fn is_one(&self) -> bool {
+        let named = |field: &Field| field.name == "metadata.name" && field.equal;
+        (self.namespace.is_some() || !self.namespaced) && self.fields.iter().any(named)
     }
 
     /// Whether an object is selected.

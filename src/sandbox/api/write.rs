@@ -11,7 +11,7 @@ use crate::sandbox::kinds::Kind;
 use crate::sandbox::patch;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::Object;
-use crate::sandbox::verbs::{self, same_place};
+use crate::sandbox::verbs::{self, Writing, same_place};
 
 /// What the parameters of a write say.
 pub(super) struct Parameters {
@@ -92,20 +92,54 @@ fn read(
     let json = body::json(request)?;
     let value = body::object(&json, resource.kind, &resource.api_version())?;
     let refuse = |error: &str| verbs::unreadable(resource.kind, error);
-    let warnings = parameters.unknown_fields(resource, &json, refuse)?;
+    let mut warnings = parameters.unknown_fields(resource, &json, refuse)?;
+    let mut value = value;
+    warnings.extend(one_of_each_owner(&mut value));
     let value = if resource.second_view { events::first(value) } else { value };
     Ok((value, warnings))
+}
+
+/// Owners that are given twice are kept once, and told.
+fn one_of_each_owner(value: &mut Value) -> Option<String> {
+    let owners = value.pointer_mut("/metadata/ownerReferences")?.as_array_mut()?;
+    let (mut kept, mut twice): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
+    for owner in owners.drain(..) {
+        if kept.contains(&owner) {
+            twice.push(owner["uid"].as_str().unwrap_or_default().to_owned());
+        } else {
+            kept.push(owner);
+        }
+    }
+    *owners = kept;
+    (!twice.is_empty()).then(|| {
+        format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and \
+             may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            twice.join(", ")
+        )
+    })
+}
+
+/// A refusal with what was noticed of the body before.
+fn warned(status: Status, mut warnings: Vec<String>) -> Status {
+    warnings.extend(status.warnings);
+    Status { warnings, ..status }
+}
+
+fn writing(resource: &Resource, parameters: &Parameters) -> Writing {
+    Writing { dry_run: parameters.dry_run, events_group: resource.second_view }
 }
 
 fn answered(
     request: &Request,
     resource: &Resource,
     object: &Arc<Object>,
-    code: u16,
+    old: Option<&Value>,
     mut warnings: Vec<String>,
 ) -> Result<Answer, Status> {
     let strategy = resource.kind.strategy();
-    warnings.extend(strategy.warnings(&object.value(), None));
+    warnings.extend(strategy.warnings(&object.value(), old));
+    let code = if old.is_some() { 200 } else { 201 };
     let mut answer = list::shown(request, resource, object, &Bent::default(), code)?;
     answer.warnings = warnings;
     Ok(answer)
@@ -115,29 +149,42 @@ pub(super) fn create(api: &Api, request: &Request, resource: &Resource) -> Resul
     let parameters = Parameters::of(request, "CreateOptions")?;
     let (value, warnings) = read(request, resource, &parameters)?;
     let namespace = resource.namespace.as_deref().unwrap_or_default();
-    let object = api.store.create(resource.kind, namespace, value, parameters.dry_run)?;
-    answered(request, resource, &object, 201, warnings)
+    match api.store.create(resource.kind, namespace, value, writing(resource, &parameters)) {
+        Ok(object) => answered(request, resource, &object, None, warnings),
+        Err(status) => Err(warned(status, warnings)),
+    }
 }
 
 pub(super) fn update(api: &Api, request: &Request, resource: &Resource) -> Result<Answer, Status> {
     let parameters = Parameters::of(request, "UpdateOptions")?;
     let (mut value, warnings) = read(request, resource, &parameters)?;
     let key = Api::key(resource);
-    same_place(&value, &key)?;
-    let updated =
-        api.store.update(resource.kind, &key, resource.sub.as_deref(), value.clone(), parameters.dry_run);
-    let missing = matches!(&updated, Err(status) if status.code == 404);
-    if !missing || resource.sub.is_some() || !made_by_update(resource.kind) {
-        return answered(request, resource, &updated?, 200, warnings);
+    if let Err(status) = same_place(&value, &key) {
+        return Err(warned(status, warnings));
     }
-    if let Some(uid) = value["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()) {
-        return Err(Status::other_uid(resource.kind, &key, uid, ""));
+    let how = writing(resource, &parameters);
+    // Only for the warnings, which may speak of an object that another one has just replaced.
+    let old = api.store.get(resource.kind, &key).map(|object| object.value()).unwrap_or_default();
+    let updated = match api.store.update(resource.kind, &key, resource.sub.as_deref(), value.clone(), how) {
+        Err(status) if status.code == 404 && resource.sub.is_none() && made_by_update(resource.kind) => {
+            if let Some(uid) = value["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()) {
+                let refusal = Status::other_uid(resource.kind, &key, uid, "", how.dry_run);
+                return Err(warned(refusal, warnings));
+            }
+            if let Some(metadata) = value["metadata"].as_object_mut() {
+                metadata.remove("resourceVersion");
+            }
+            return match api.store.create(resource.kind, &key.namespace, value, how) {
+                Ok(object) => answered(request, resource, &object, None, warnings),
+                Err(status) => Err(warned(status, warnings)),
+            };
+        }
+        other => other,
+    };
+    match updated {
+        Ok(object) => answered(request, resource, &object, Some(&old), warnings),
+        Err(status) => Err(warned(status, warnings)),
     }
-    if let Some(metadata) = value["metadata"].as_object_mut() {
-        metadata.remove("resourceVersion");
-    }
-    let object = api.store.create(resource.kind, &key.namespace, value, parameters.dry_run)?;
-    answered(request, resource, &object, 201, warnings)
 }
 
 /// Kinds of which an update makes what does not exist.
@@ -164,12 +211,17 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
     let parameters = Parameters::of(request, "PatchOptions")?;
     let kind = resource.kind;
     let mut warnings = Vec::new();
+    let mut old = Value::Null;
     // Of a strategic merge the patch is shown, of others what came of it.
     let unreadable = |patched: &Value, error: &str| match serde_json::from_slice::<Value>(&request.body) {
-        Ok(body) if media == patch::TYPES[2] => patch::unreadable_text(&patch::go_map(&body), error),
+        Ok(body) if media == patch::TYPES[2] => {
+            let error = patch::conversion_error(error);
+            patch::unreadable_text(&patch::go_map(&body), &error)
+        }
         _ => patch::unreadable(patched, error),
     };
     let change = |current: &Value| {
+        old = current.clone();
         let seen;
         let current = if resource.second_view {
             seen = events::second(current.clone());
@@ -177,21 +229,24 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
         } else {
             current
         };
-        let patched = patch::apply(kind, media, current, &request.body)?;
-        let text = |field: &str| patched[field].as_str().unwrap_or_default();
-        if let Some(error) = body::other_type(kind, &resource.api_version(), text("apiVersion"), text("kind"))
-        {
+        let mut patched = patch::apply(kind, media, current, &request.body)?;
+        let (own, name) = (resource.api_version(), kind.info().kind);
+        let version = body::text_or(&patched["apiVersion"], &own);
+        if let Some(error) = body::other_type(kind, &own, version, body::text_or(&patched["kind"], name)) {
             return Err(patch::unreadable(&patched, &error));
         }
         let json = patched.to_string();
         warnings = parameters
-            .unknown_fields(resource, json.as_bytes(), |error| patch::unreadable(&patched, error))?;
+            .unknown_fields(resource, json.as_bytes(), |error| unreadable(&patched, error))?;
+        warnings.extend(one_of_each_owner(&mut patched));
         Ok(if resource.second_view { events::first(patched) } else { patched })
     };
     let key = Api::key(resource);
-    let object =
-        api.store.patch(kind, &key, resource.sub.as_deref(), change, unreadable, parameters.dry_run)?;
-    answered(request, resource, &object, 200, warnings)
+    let how = writing(resource, &parameters);
+    match api.store.patch(kind, &key, resource.sub.as_deref(), change, unreadable, how) {
+        Ok(object) => answered(request, resource, &object, Some(&old), warnings),
+        Err(status) => Err(warned(status, warnings)),
+    }
 }
 
 /// `POST pods/NAME/binding`: gives a Pod its Node.
@@ -216,6 +271,7 @@ pub(super) fn finalize(api: &Api, request: &Request, resource: &Resource) -> Res
     let (value, warnings) = read(request, resource, &parameters)?;
     let key = Api::key(resource);
     same_place(&value, &key)?;
+    let old = api.store.get(resource.kind, &key).map(|object| object.value()).unwrap_or_default();
     let object = api.store.finalize(&key, &value, parameters.dry_run)?;
-    answered(request, resource, &object, 200, warnings)
+    answered(request, resource, &object, Some(&old), warnings)
 }

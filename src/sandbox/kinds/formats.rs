@@ -245,6 +245,21 @@ pub fn legacy_ip(path: &Path<'_>, text: &str) -> Vec<FieldError> {
     }
 }
 
+/// A network that is none.
+#[must_use]
+pub fn legacy_cidr(path: &Path<'_>, text: &str) -> Vec<FieldError> {
+    let fine = text.split_once('/').is_some_and(|(ip, bits)| {
+        let digits = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
+        let most = if ip.contains(':') { 128 } else { 32 };
+        sloppy_ip(ip).is_some() && digits && bits.parse().is_ok_and(|bits: u16| bits <= most)
+    });
+    if fine {
+        return Vec::new();
+    }
+    let detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+    vec![field::invalid_text(path, text, detail)]
+}
+
 /// Like [`legacy_ip`], and in its shortest form.
 #[must_use]
 pub fn strict_ip(path: &Path<'_>, text: &str) -> Vec<FieldError> {

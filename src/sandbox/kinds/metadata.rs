@@ -47,13 +47,20 @@ fn check_common(value: &Value, namespaced: bool, names: Names) -> Vec<FieldError
 #[must_use]
 pub fn check_common_update(new: &Value, old: &Value, namespaced: bool) -> Vec<FieldError> {
     let mut wrong = check_common(new, namespaced, |name| formats::path_segment(name, false));
-    wrong.extend(check_update(new, old));
+    wrong.extend(common_update(new, old));
     wrong
 }
 
-/// What an update may not change in the metadata.
+/// What an update may not change in the metadata, and what its finalizers may be.
 #[must_use]
 pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
+    let mut wrong = common_update(new, old);
+    finalizer_names(&new["metadata"]["finalizers"], &mut wrong);
+    wrong
+}
+
+/// What an update may not change; labels, annotations and owners are looked at once more.
+fn common_update(new: &Value, old: &Value) -> Vec<FieldError> {
     let (new, old) = (&new["metadata"], &old["metadata"]);
     let mut wrong = Vec::new();
     if !old["deletionTimestamp"].is_null() {
@@ -72,10 +79,14 @@ pub fn check_update(new: &Value, old: &Value) -> Vec<FieldError> {
             wrong.push(field::forbidden(&METADATA.child("finalizers"), &detail));
         }
     }
-    for name in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"] {
+    let fixed =
+        ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"];
+    for name in fixed {
         wrong.extend(field::immutable(&METADATA.child(name), &new[name], &old[name]));
     }
-    finalizer_names(&new["finalizers"], &mut wrong);
+    wrong.extend(check_labels(&new["labels"], &METADATA.child("labels")));
+    wrong.extend(check_annotations(&new["annotations"], &METADATA.child("annotations")));
+    owners(&new["ownerReferences"], &mut wrong);
     wrong
 }
 
@@ -130,6 +141,10 @@ fn rest(metadata: &Value, namespaced: bool, wrong: &mut Vec<FieldError>) {
         (true, name) => wrong.extend(formats::all(&path, name, formats::dns_label)),
         (false, "") => {}
         (false, _) => wrong.push(field::forbidden(&path, "not allowed on this type")),
+    }
+    if metadata["generation"].as_i64().is_some_and(|number| number < 0) {
+        let detail = "must be greater than or equal to 0";
+        wrong.push(field::invalid(&METADATA.child("generation"), &metadata["generation"], detail));
     }
     wrong.extend(check_labels(&metadata["labels"], &METADATA.child("labels")));
     wrong.extend(check_annotations(&metadata["annotations"], &METADATA.child("annotations")));

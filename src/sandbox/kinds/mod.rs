@@ -15,6 +15,8 @@ pub mod schema;
 mod service;
 mod workload;
 
+pub(super) use event::check_new_event;
+
 use serde_json::Value;
 use smol_str::SmolStr;
 

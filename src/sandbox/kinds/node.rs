@@ -59,6 +59,7 @@ impl Strategy for Nodes {
             wrong.extend(metadata::check(new, false, formats::dns_subdomain));
             taints(&new["spec"]["taints"], &mut wrong);
             resources(&new["status"], &mut wrong);
+            networks(&new["spec"]["podCIDRs"], &mut wrong);
         }
         if let Some(old) = old {
             update(new, old, &mut wrong);
@@ -69,6 +70,22 @@ impl Strategy for Nodes {
     fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {
         let unschedulable = if value["spec"]["unschedulable"] == true { "true" } else { "false" };
         vec![("spec.unschedulable", unschedulable.into())]
+    }
+}
+
+/// The networks of a Node's Pods: one of each family at most.
+fn networks(value: &Value, wrong: &mut Vec<FieldError>) {
+    let path = Path::new("spec");
+    let path = path.child("podCIDRs");
+    let before = wrong.len();
+    let all: Vec<&str> = metadata::texts(value).collect();
+    for (index, text) in all.iter().enumerate() {
+        wrong.extend(formats::legacy_cidr(&path.index(index), text));
+    }
+    let six = all.iter().filter(|text| text.contains(':')).count();
+    if wrong.len() == before && all.len() > 1 && (all.len() != 2 || six != 1) {
+        let detail = "may specify no more than one CIDR for each IP family";
+        wrong.push(field::invalid(&path, value, detail));
     }
 }
 

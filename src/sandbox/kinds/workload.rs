@@ -1,7 +1,6 @@
 //! Deployments and ReplicaSets: both have a selector, and a template of Pods that it must match.
 
 use serde_json::{Value, json};
-use smol_str::{SmolStr, format_smolstr};
 
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::Transaction;
@@ -155,10 +154,6 @@ impl Strategy for ReplicaSets {
         check_template(spec, readable, &mut wrong);
         selector_stays(new, old, &mut wrong);
         wrong
-    }
-
-    fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {
-        vec![("status.replicas", format_smolstr!("{}", value["status"]["replicas"].as_i64().unwrap_or(0)))]
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {

@@ -73,6 +73,31 @@ pub fn unreadable_text(shown: &str, why: &str) -> Status {
     Status { details, ..Status::new(422, "Invalid", message) }
 }
 
+/// What is said of a wrong type after a strategic merge: another reader looks at it, with other words.
+/// `error` is a sentence of Go's JSON reader; what it says of anything else stays.
+#[must_use]
+pub fn conversion_error(error: &str) -> String {
+    let words = || {
+        let (found, rest) = error.strip_prefix("json: cannot unmarshal ")?.split_once(" into Go ")?;
+        let (_, wanted) = rest.rsplit_once(" of type ")?;
+        let found = match found.split(' ').next()? {
+            "object" => "map",
+            "array" => "slice",
+            "number" if found.contains('.') => "float64",
+            "number" => "int64",
+            other => other,
+        };
+        Some(if wanted.starts_with("[]") {
+            format!("cannot restore slice from {found}")
+        } else if wanted.starts_with("map[") {
+            format!("cannot restore map from {found}")
+        } else {
+            return None;
+        })
+    };
+    words().unwrap_or_else(|| error.to_owned())
+}
+
 /// What kube-apiserver says of a patch that is well-formed and cannot be applied, whatever the cause.
 fn rejected() -> Status {
     let message = "the server rejected our request due to an error in our request";

@@ -205,7 +205,7 @@ impl Store {
     /// Reads and writes as one step that nobody else can come between. What was written stands, also
     /// when `step` ends with an error: whoever may refuse does so before the first write.
     pub fn transact<T>(&self, step: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
-        step(&mut Transaction { state: &mut self.state.lock() })
+        step(&mut Transaction { state: &mut self.state.lock(), rehearsal: false })
     }
 }
 
@@ -226,9 +226,21 @@ fn range<'a>(
 /// The state while nobody else can touch it.
 pub struct Transaction<'a> {
     state: &'a mut State,
+    rehearsal: bool,
 }
 
 impl Transaction<'_> {
+    /// Tells that nothing will be stored (`dryRun`).
+    pub fn rehearse(&mut self, rehearsal: bool) {
+        self.rehearsal = rehearsal;
+    }
+
+    /// Whether nothing will be stored.
+    #[must_use]
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+
     /// The version of the newest change.
     #[must_use]
     pub fn version(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{decoded, drop_metadata, key_of, now, refuse, store};
+use super::{Writing, checked, decoded, drop_metadata, key_of, now, refuse, store};
 use crate::sandbox::kinds::{Kind, new_uid, suffix};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, Object, Store, Transaction};
@@ -24,22 +24,25 @@ impl Store {
         kind: Kind,
         namespace: &str,
         body: Value,
-        dry_run: bool,
+        how: impl Into<Writing>,
     ) -> Result<Arc<Object>, Status> {
+        let how = how.into();
         let mut value = decoded(kind, body)?;
         self.transact(|state| {
+            state.rehearse(how.dry_run);
             metadata_of_new(state, kind, namespace, &mut value)?;
             let strategy = kind.strategy();
             strategy.default(&mut value);
             let key = key_of(&value);
             strategy.on_create(state, &mut value)?;
-            refuse(kind, &key, &strategy.check(&value, None))?;
+            refuse(kind, &key, &checked(kind, how, &value, None))?;
             if let Some(other) = state.get(kind, &key) {
                 let generated =
                     value["metadata"]["generateName"].as_str().is_some_and(|prefix| !prefix.is_empty());
-                return Err(taken(kind, &other, generated));
+                let warnings = strategy.warnings(&value, None);
+                return Err(Status { warnings, ..taken(kind, &other, generated) });
             }
-            Ok(store(state, kind, value, 0, dry_run))
+            Ok(store(state, kind, value, 0, how.dry_run))
         })
     }
 }
@@ -69,7 +72,7 @@ fn metadata_of_new(
         drop_metadata(value, "namespace");
     }
     let metadata = &mut value["metadata"];
-    if !matches!(metadata["resourceVersion"].as_str(), None | Some("")) {
+    if metadata["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0u64) != 0 {
         return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
     }
     let prefix = metadata["generateName"].as_str().unwrap_or_default().to_owned();

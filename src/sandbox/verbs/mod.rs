@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 use super::status::{FieldError, Status};
 use super::store::{Key, Object, Store, Transaction};
 
@@ -31,6 +31,26 @@ pub fn unreadable(kind: Kind, error: &str) -> Status {
         "{} in version \"{}\" cannot be handled as a {}: {error}",
         info.kind, info.version, info.kind
     ))
+}
+
+/// How a write is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Writing {
+    /// Nothing is stored.
+    pub dry_run: bool,
+    /// An Event is written through `events.k8s.io`, which asks for more than core does.
+    pub events_group: bool,
+}
+
+impl From<bool> for Writing {
+    /// An ordinary write, or a dry run.
+    fn from(dry_run: bool) -> Writing {
+        Writing { dry_run, ..Writing::default() }
+    }
+}
+
+fn checked(kind: Kind, how: Writing, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    if how.events_group { kinds::check_new_event(new, old) } else { kind.strategy().check(new, old) }
 }
 
 fn decoded(kind: Kind, body: Value) -> Result<Value, Status> {

@@ -41,7 +41,7 @@ impl Store {
             };
             let given = binding["metadata"]["uid"].as_str().unwrap_or_default();
             if !given.is_empty() && given != old.uid {
-                return Err(Status::other_uid(kind, key, given, &old.uid));
+                return Err(Status::other_uid(kind, key, given, &old.uid, dry_run));
             }
             if old.deleting {
                 return Err(refused(format!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{decoded, drop_metadata, found, is_over, refuse, remove, set_metadata, store};
+use super::{Writing, checked, decoded, drop_metadata, found, is_over, refuse, remove, set_metadata, store};
 use crate::sandbox::kinds::Kind;
 use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::{Key, Object, Store, Transaction};
@@ -20,13 +20,15 @@ impl Store {
         key: &Key,
         subresource: Option<&str>,
         body: Value,
-        dry_run: bool,
+        how: impl Into<Writing>,
     ) -> Result<Arc<Object>, Status> {
+        let how = how.into();
         let value = decoded(kind, body)?;
         self.transact(|state| {
+            state.rehearse(how.dry_run);
             let old = found(state, kind, key)?;
-            same_uid(kind, key, &value, &old.uid)?;
-            replace(state, kind, &old, subresource, value, dry_run)
+            same_uid(kind, key, &value, &old.uid, how.dry_run)?;
+            replace(state, kind, &old, subresource, value, how)
         })
     }
 
@@ -46,7 +48,7 @@ impl Store {
             let mut value = old.value();
             change(&mut value)?;
             let value = decoded(kind, value)?;
-            replace(state, kind, &old, subresource, value, false)
+            replace(state, kind, &old, subresource, value, Writing::default())
         })
     }
 
@@ -62,15 +64,17 @@ impl Store {
         subresource: Option<&str>,
         patch: impl FnOnce(&Value) -> Result<Value, Status>,
         unreadable: impl FnOnce(&Value, &str) -> Status,
-        dry_run: bool,
+        how: impl Into<Writing>,
     ) -> Result<Arc<Object>, Status> {
+        let how = how.into();
         self.transact(|state| {
+            state.rehearse(how.dry_run);
             let old = found(state, kind, key)?;
             let patched = patch(&old.typed())?;
             let value =
                 kind.strategy().read(patched.clone()).map_err(|error| unreadable(&patched, &error))?;
             same_place(&patched, key)?;
-            replace(state, kind, &old, subresource, value, dry_run)
+            replace(state, kind, &old, subresource, value, how)
         })
     }
 }
@@ -105,11 +109,11 @@ pub(in crate::sandbox) fn same_place(value: &Value, key: &Key) -> Result<(), Sta
 }
 
 /// A body that names a uid is meant for that object only.
-fn same_uid(kind: Kind, key: &Key, value: &Value, uid: &str) -> Result<(), Status> {
+fn same_uid(kind: Kind, key: &Key, value: &Value, uid: &str, dry_run: bool) -> Result<(), Status> {
     match value["metadata"]["uid"].as_str() {
         None | Some("") => Ok(()),
         Some(given) if given == uid => Ok(()),
-        Some(given) => Err(Status::other_uid(kind, key, given, uid)),
+        Some(given) => Err(Status::other_uid(kind, key, given, uid, dry_run)),
     }
 }
 
@@ -144,7 +148,7 @@ fn replace(
     old: &Arc<Object>,
     subresource: Option<&str>,
     mut value: Value,
-    dry_run: bool,
+    how: Writing,
 ) -> Result<Arc<Object>, Status> {
     let before = old.value();
     let key = &old.key;
@@ -155,14 +159,14 @@ fn replace(
     let strategy = kind.strategy();
     strategy.default(&mut value);
     strategy.on_update(state, &mut value, &before, subresource)?;
-    refuse(kind, key, &strategy.check(&value, Some(&before)))?;
+    refuse(kind, key, &checked(kind, how, &value, Some(&before)))?;
     if kind.info().generation && strategy.moves_generation(&value, &before) {
         let generation = before["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         value["metadata"]["generation"] = generation.into();
     }
     if is_over(kind, &value, &before) {
         let answer = Arc::new(Object::new(kind, value, old.version));
-        if !dry_run {
+        if !how.dry_run {
             remove(state, kind, key);
         }
         return Ok(answer);
@@ -170,7 +174,7 @@ fn replace(
     if value == before {
         return Ok(Arc::clone(old));
     }
-    Ok(store(state, kind, value, old.version, dry_run))
+    Ok(store(state, kind, value, old.version, how.dry_run))
 }
 
 /// What a body may leave out and nobody can change by leaving it out.

@@ -104,7 +104,7 @@ fn mismatched(s: &mut Script) {
     s.update("services/a", with(base.clone(), "/metadata/name", json!(null)));
     s.update("services/a", with(base.clone(), "/kind", json!("Pod")));
     s.update("services/a", with(base.clone(), "/apiVersion", json!("v2")));
-    s.update("services/a", with(base.clone(), "/metadata/uid", json!(uid(&made))));
+    s.update("services/a", with(base, "/metadata/uid", json!(uid(&made))));
     s.create("services", with(service("c"), "/metadata/namespace", json!("else")));
     s.create("services", with(service("d"), "/metadata/resourceVersion", json!("5")));
     s.create("services", with(service("d2"), "/metadata/resourceVersion", json!("0")));

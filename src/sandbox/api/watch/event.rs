@@ -1,7 +1,6 @@
 //! The events of a watch as they are sent: a line of JSON each, `type` before `object`.
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::accept::Form;
@@ -79,7 +78,7 @@ impl Shape {
         match self.form {
             Form::Plain => value,
             Form::Table(version) => {
-                let table = table::of_object(self.kind, &value, &self.table, Timestamp::now());
+                let table = list::table_of_object(&self.resource, value, &self.table);
                 // The columns are told once.
                 self.table.headers = false;
                 list::versioned(table, version)

@@ -14,6 +14,17 @@ pub(super) fn check(value: &Value) -> Vec<FieldError> {
     let mut wrong = metadata::check(value, true, formats::dns_subdomain);
     let path = Path::new("spec");
     check_spec(&value["spec"], &path, true, &mut wrong);
+    // Templates may have such images.
+    for name in ["containers", "initContainers"] {
+        let at = path.child(name);
+        for (index, container) in list(&value["spec"][name]).enumerate() {
+            let image = container["image"].as_str().unwrap_or_default();
+            if image.trim() != image {
+                let detail = "must not have leading or trailing whitespace";
+                wrong.push(field::invalid_text(&at.index(index).child("image"), image, detail));
+            }
+        }
+    }
     wrong
 }
 

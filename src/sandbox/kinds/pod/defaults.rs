@@ -47,6 +47,14 @@ pub(super) fn default_pod(value: &mut Value) {
     link_addresses(&mut value["status"]);
 }
 
+/// A negative grace is one second.
+pub(super) fn at_least_a_second(value: &mut Value) {
+    let grace = &mut value["spec"]["terminationGracePeriodSeconds"];
+    if grace.as_i64().is_some_and(|seconds| seconds < 0) {
+        *grace = 1.into();
+    }
+}
+
 /// `podIP` is the first of `podIPs`, and decides when both are given.
 fn link_addresses(status: &mut Value) {
     if let Some(ip) = status["podIP"].as_str()

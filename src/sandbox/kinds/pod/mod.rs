@@ -5,6 +5,7 @@ mod containers;
 mod defaults;
 mod quality;
 mod updates;
+mod warnings;
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -35,6 +36,7 @@ impl Strategy for Pods {
     }
 
     fn on_create(&self, state: &Transaction<'_>, value: &mut Value) -> Result<(), Status> {
+        defaults::at_least_a_second(value);
         defaults::tolerate(value);
         value["status"] = json!({"phase": "Pending", "qosClass": quality::class(&value["spec"])});
         if !value["spec"]["schedulingGates"].is_null() {
@@ -85,8 +87,8 @@ impl Strategy for Pods {
             return wrong;
         };
         let mut wrong = metadata::check_common_update(new, old, true);
-        wrong.extend(metadata::check_update(new, old));
         if new["status"] != old["status"] {
+            wrong.extend(metadata::check_update(new, old));
             updates::check_status(new, old, &mut wrong);
             return wrong;
         }
@@ -94,7 +96,12 @@ impl Strategy for Pods {
         if new["spec"] != old["spec"] || new["metadata"] != old["metadata"] {
             wrong.extend(check::check(new));
         }
+        wrong.extend(metadata::check_update(new, old));
         wrong
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        warnings::of(new, old)
     }
 
     fn fields(&self, value: &Value) -> Vec<(&'static str, SmolStr)> {
@@ -109,6 +116,8 @@ impl Strategy for Pods {
             ("spec.hostNetwork", network.into()),
             ("status.phase", text(&status["phase"])),
             ("status.podIP", text(&status["podIPs"][0]["ip"])),
+            // It may be asked for, and is never filled.
+            ("status.podIPs", SmolStr::default()),
             ("status.nominatedNodeName", text(&status["nominatedNodeName"])),
         ]
     }

@@ -226,13 +226,52 @@ impl Reading {
             Ok(time) => *value = time.strftime(format).to_string().into(),
             Err(_) => {
                 let text = text.clone();
-                self.fail(|| {
-                    format!("parsing time \"{text}\" as \"{layout}\": cannot parse \"{text}\" as \"2006\"")
-                });
+                self.fail(|| unparsed_time(&text, layout));
                 *value = Value::Null;
             }
         }
     }
+}
+
+/// What Go says of a text that is no time: where it parts from the layout.
+fn unparsed_time(text: &str, layout: &str) -> String {
+    const STEPS: [&str; 11] = ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"];
+    let told = |rest: &str, step: &str| {
+        format!("parsing time \"{text}\" as \"{layout}\": cannot parse \"{rest}\" as \"{step}\"")
+    };
+    let mut rest = text;
+    for step in STEPS {
+        let digits = step.starts_with(|first: char| first.is_ascii_digit());
+        let fits = rest.get(..step.len()).is_some_and(|part| {
+            if digits { part.bytes().all(|byte| byte.is_ascii_digit()) } else { part == step }
+        });
+        if !fits {
+            return told(rest, step);
+        }
+        let number: u32 = rest[..step.len()].parse().unwrap_or(0);
+        let (name, range) = match step {
+            "01" => ("month", 1..=12),
+            "15" => ("hour", 0..=23),
+            "04" => ("minute", 0..=59),
+            "05" => ("second", 0..=59),
+            _ => ("", 0..=u32::MAX),
+        };
+        if digits && !range.contains(&number) {
+            return format!("parsing time \"{text}\": {name} out of range");
+        }
+        rest = &rest[step.len()..];
+    }
+    if layout.contains(".000000") {
+        let fraction = rest.strip_prefix('.').and_then(|rest| rest.get(..6));
+        match fraction.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
+            Some(_) => rest = &rest[7..],
+            None => return told(rest, ".000000"),
+        }
+    }
+    if rest.starts_with('Z') {
+        return format!("parsing time \"{text}\": day out of range");
+    }
+    told(rest, "Z07:00")
 }
 
 /// Whether a field that is there is printed.

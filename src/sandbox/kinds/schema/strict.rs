@@ -8,25 +8,18 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::table::{Type, struct_at, struct_named};
 
-/// `unknown field "spec.foo"` for each, then `duplicate field "spec.type"` for each, of a JSON text read as
-/// the Go struct `id`. Nothing when it is no JSON: that is told elsewhere.
+/// `unknown field "spec.foo"` and `duplicate field "spec.type"`, in the order of a JSON text that is read as the
+/// Go struct `id`. Nothing when it is no JSON: that is told elsewhere.
 #[must_use]
 pub fn strict_errors(id: &str, json: &[u8]) -> Vec<String> {
     let Some(of) = struct_named(id) else { return Vec::new() };
-    let mut found = Found::default();
+    let mut found = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let walk = Walk { fields: Fields::Struct(of), path: String::new(), found: &mut found };
     if walk.deserialize(&mut deserializer).is_err() {
         return Vec::new();
     }
-    found.unknown.extend(found.duplicate);
-    found.unknown
-}
-
-#[derive(Default)]
-struct Found {
-    unknown: Vec<String>,
-    duplicate: Vec<String>,
+    found
 }
 
 fn note(list: &mut Vec<String>, text: String) {
@@ -58,7 +51,7 @@ impl<'a> Fields<'a> {
 struct Walk<'a> {
     fields: Fields<'a>,
     path: String,
-    found: &'a mut Found,
+    found: &'a mut Vec<String>,
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
@@ -123,7 +116,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 Fields::Struct(of) => match of.field(&name) {
                     Some(field) => Fields::of(&field.kind),
                     None => {
-                        note(&mut self.found.unknown, format!("unknown field \"{path}\""));
+                        note(self.found, format!("unknown field \"{path}\""));
                         map.next_value::<IgnoredAny>()?;
                         continue;
                     }
@@ -133,7 +126,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             };
             let known = matches!(self.fields, Fields::Struct(_) | Fields::Map(_));
             if known && !seen.insert(name) {
-                note(&mut self.found.duplicate, format!("duplicate field \"{path}\""));
+                note(self.found, format!("duplicate field \"{path}\""));
             }
             map.next_value_seed(Walk { fields, path, found: &mut *self.found })?;
         }

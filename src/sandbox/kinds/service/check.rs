@@ -195,6 +195,10 @@ fn load_balancer(new: &Value, wrong: &mut Vec<FieldError>) {
     if !spec["loadBalancerSourceRanges"].is_null() && !balanced {
         wrong.push(field::forbidden(&SPEC.child("LoadBalancerSourceRanges"), BALANCED_ONLY));
     }
+    let path = SPEC.child("LoadBalancerSourceRanges");
+    for (index, range) in metadata::texts(&spec["loadBalancerSourceRanges"]).enumerate() {
+        wrong.extend(formats::legacy_cidr(&path.index(index), range.trim()));
+    }
     if !spec["allocateLoadBalancerNodePorts"].is_null() && !balanced {
         wrong.push(field::forbidden(&SPEC.child("allocateLoadBalancerNodePorts"), BALANCED_ONLY));
     }
