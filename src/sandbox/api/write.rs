@@ -236,8 +236,8 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
             return Err(patch::unreadable(&patched, &error));
         }
         let json = patched.to_string();
-        warnings = parameters
-            .unknown_fields(resource, json.as_bytes(), |error| unreadable(&patched, error))?;
+        warnings =
+            parameters.unknown_fields(resource, json.as_bytes(), |error| unreadable(&patched, error))?;
         warnings.extend(one_of_each_owner(&mut patched));
         Ok(if resource.second_view { events::first(patched) } else { patched })
     };
