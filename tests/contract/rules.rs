@@ -28,6 +28,7 @@ pub const RULES: &[Rule] = &[
         name: "build",
         explains: |difference| path(difference) == "/version" && difference.answers[1]["code"] == 200,
     },
+    Rule { name: "pod-diff", explains: pod_diff },
     Rule {
         name: "address-objects",
         explains: |difference| {
@@ -38,6 +39,19 @@ pub const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// The sentence is equal up to the end of Pods' fixed fields, and only what changed is not told.
+fn pod_diff(difference: &Difference) -> bool {
+    const END: &str = "(allow it to be set to 1 if it was previously negative)\n";
+    let [Some(truth), Some(ours)] =
+        [&difference.truth, &difference.ours].map(|value| value.as_ref().and_then(|value| value.as_str()))
+    else {
+        return false;
+    };
+    let Some((before, after)) = ours.split_once(END) else { return false };
+    let rest = truth.strip_prefix(before).and_then(|rest| rest.strip_prefix(END));
+    rest.and_then(|rest| rest.strip_suffix(after)).is_some_and(|diff| diff.starts_with("@@ "))
+}
 
 fn path(difference: &Difference) -> &str {
     match &difference.step {

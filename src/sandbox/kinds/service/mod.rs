@@ -76,9 +76,6 @@ impl Strategy for Services {
             None => {}
         }
         if old.is_none_or(|old| old["status"] == new["status"]) {
-            if old.is_some() {
-                wrong.extend(metadata::check(new, true, formats::dns_label));
-            }
             check::check(new, old, &mut wrong);
         }
         wrong
