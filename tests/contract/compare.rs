@@ -40,6 +40,9 @@ impl fmt::Display for Difference {
                 write!(f, "\n      {name} refuses: {message}")?;
             }
         }
+        if std::env::var("CONTRACT_WHOLE").is_ok() {
+            write!(f, "\n      whole: {}\n      whole: {}", self.answers[0], self.answers[1])?;
+        }
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! explained by a named rule (`rules.rs`), and everything else is a failure.
 //!
 //! `CONTRACT_SEQUENCES=2000 cargo test --test contract random -- --nocapture` is the long run;
-//! `CONTRACT_FIRST` is its first seed.
+//! `CONTRACT_FIRST` is its first seed. `CONTRACT_WHOLE=1` prints the answers that differ whole.
 
 #![cfg(feature = "sandbox")]
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // outside of #[test] functions too

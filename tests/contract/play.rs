@@ -266,10 +266,7 @@ impl Watch {
                     break;
                 }
                 // When they come is up to the server, but for the one that ends the initial events.
-                Ok(Some(event))
-                    if event["type"] == "BOOKMARK"
-                        && !ends(&event, &Until::InitialEnd)
-                        && *until != Until::Closed => {}
+                Ok(Some(event)) if event["type"] == "BOOKMARK" && !ends(&event, &Until::InitialEnd) => {}
                 Ok(Some(event)) => {
                     let end = ends(&event, until);
                     events.push(event);

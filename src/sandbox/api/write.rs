@@ -122,8 +122,8 @@ fn one_of_each_owner(value: &mut Value) -> Option<String> {
 
 /// A refusal with what was noticed of the body before.
 fn warned(status: Status, mut warnings: Vec<String>) -> Status {
-    warnings.extend(status.warnings);
-    Status { warnings, ..status }
+    warnings.extend(status.warnings.iter().cloned());
+    Status { warnings: warnings.into(), ..status }
 }
 
 fn writing(resource: &Resource, parameters: &Parameters) -> Writing {
@@ -236,8 +236,8 @@ pub(super) fn patch(api: &Api, request: &Request, resource: &Resource) -> Result
             return Err(patch::unreadable(&patched, &error));
         }
         let json = patched.to_string();
-        warnings = parameters
-            .unknown_fields(resource, json.as_bytes(), |error| unreadable(&patched, error))?;
+        warnings =
+            parameters.unknown_fields(resource, json.as_bytes(), |error| unreadable(&patched, error))?;
         warnings.extend(one_of_each_owner(&mut patched));
         Ok(if resource.second_view { events::first(patched) } else { patched })
     };
