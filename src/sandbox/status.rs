@@ -21,9 +21,9 @@ pub struct Status {
     /// Seconds, for the header `Retry-After`.
     pub retry_after: Option<u32>,
     /// For the header `Warning`: what was noticed before the request was refused.
-    pub warnings: Vec<String>,
+    pub warnings: Box<[String]>,
     /// `metadata.continue`: how to go on with a list after this refusal.
-    pub go_on: Option<String>,
+    pub go_on: Option<Box<str>>,
 }
 
 /// What is wrong with one field (`field.Error` of Kubernetes).
@@ -48,7 +48,7 @@ impl Status {
             message: message.into(),
             details: Value::Null,
             retry_after: None,
-            warnings: Vec::new(),
+            warnings: Box::default(),
             go_on: None,
         }
     }
@@ -224,7 +224,7 @@ impl Status {
             body["reason"] = self.reason.into();
         }
         if let Some(token) = &self.go_on {
-            body["metadata"]["continue"] = token.as_str().into();
+            body["metadata"]["continue"] = (**token).into();
         }
         let mut details = self.details.clone();
         if let Some(seconds) = self.retry_after {

@@ -65,7 +65,7 @@ impl Answer {
     pub(super) fn refusal(status: &Status) -> Answer {
         Answer {
             retry_after: status.retry_after,
-            warnings: status.warnings.clone(),
+            warnings: status.warnings.to_vec(),
             ..Answer::json(status.code, &status.body())
         }
     }

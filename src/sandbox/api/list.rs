@@ -208,7 +208,7 @@ pub(super) fn page(
                            this response to retrieve the remainder of the results. Continuing with the provided \
                            token results in an inconsistent list - objects that were created, modified, or \
                            deleted between the time the first chunk was returned and now may show up in the list.";
-            Status { go_on: Some(on.encode(namespace)), ..Status::expired(message) }
+            Status { go_on: Some(on.encode(namespace).into()), ..Status::expired(message) }
         });
     }
     // What has one name is no list of pages.

@@ -122,8 +122,8 @@ fn one_of_each_owner(value: &mut Value) -> Option<String> {
 
 /// A refusal with what was noticed of the body before.
 fn warned(status: Status, mut warnings: Vec<String>) -> Status {
-    warnings.extend(status.warnings);
-    Status { warnings, ..status }
+    warnings.extend(status.warnings.iter().cloned());
+    Status { warnings: warnings.into(), ..status }
 }
 
 fn writing(resource: &Resource, parameters: &Parameters) -> Writing {

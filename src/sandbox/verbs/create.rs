@@ -39,7 +39,7 @@ impl Store {
             if let Some(other) = state.get(kind, &key) {
                 let generated =
                     value["metadata"]["generateName"].as_str().is_some_and(|prefix| !prefix.is_empty());
-                let warnings = strategy.warnings(&value, None);
+                let warnings = strategy.warnings(&value, None).into();
                 return Err(Status { warnings, ..taken(kind, &other, generated) });
             }
             Ok(store(state, kind, value, 0, how.dry_run))
