@@ -47,6 +47,7 @@ pub const RULES: &[Rule] = &[
                 })
         },
     },
+    Rule { name: "external-name", explains: external_name },
     Rule { name: "media-types", explains: fewer_media_types },
 ];
 
@@ -67,6 +68,15 @@ fn fewer_media_types(difference: &Difference) -> bool {
             let text = text.replace(", application/vnd.kubernetes.protobuf;stream=watch", "");
             text.replace(", application/yaml", "").replace(", application/vnd.kubernetes.protobuf", "")
         })
+}
+
+/// In the event of a watch: the policy of a Service that has become an ExternalName.
+fn external_name(difference: &Difference) -> bool {
+    let place = difference.pointer.strip_suffix("/internalTrafficPolicy");
+    let spec = place.and_then(|place| difference.answers[1].pointer(place));
+    difference.pointer.starts_with("/events/")
+        && difference.ours.is_none()
+        && spec.is_some_and(|spec| spec["type"] == "ExternalName")
 }
 
 /// The sentence is equal up to the end of Pods' fixed fields, and only what changed is not told.

@@ -171,11 +171,13 @@ pub(super) fn update(api: &Api, request: &Request, resource: &Resource) -> Resul
                 let refusal = Status::other_uid(resource.kind, &key, uid, "", how.dry_run);
                 return Err(warned(refusal, warnings));
             }
-            if let Some(metadata) = value["metadata"].as_object_mut() {
-                metadata.remove("resourceVersion");
-            }
+            let given =
+                value["metadata"].as_object_mut().and_then(|metadata| metadata.remove("resourceVersion"));
             return match api.store.create(resource.kind, &key.namespace, value, how) {
-                Ok(object) => answered(request, resource, &object, None, warnings),
+                Ok(object) => {
+                    let object = if how.dry_run { with_version(&object, given) } else { object };
+                    answered(request, resource, &object, None, warnings)
+                }
                 Err(status) => Err(warned(status, warnings)),
             };
         }
@@ -185,6 +187,15 @@ pub(super) fn update(api: &Api, request: &Request, resource: &Resource) -> Resul
         Ok(object) => answered(request, resource, &object, Some(&old), warnings),
         Err(status) => Err(warned(status, warnings)),
     }
+}
+
+/// What a dry run made of nothing keeps the version that the body had.
+fn with_version(object: &Object, version: Option<Value>) -> Arc<Object> {
+    let mut value = object.value();
+    if let Some(version) = version.filter(|version| version.as_str().is_some_and(|text| !text.is_empty())) {
+        value["metadata"]["resourceVersion"] = version;
+    }
+    Arc::new(Object::new(object.kind, value, 0))
 }
 
 /// Kinds of which an update makes what does not exist.
