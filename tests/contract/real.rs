@@ -10,14 +10,14 @@ use crate::support::real;
 async fn a_second_run_on_the_real_server_is_the_same() {
     let Some(truth) = real::shared().await else { return };
     let sequences = hand::SUBJECTS.iter().flat_map(|(_, scenes)| hand::sequences(scenes)).collect();
-    all(&truth, &truth, sequences, 6).await.judge();
+    all(&truth, &truth, sequences, 6).await.judge_strictly();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_run_of_random_sequences_on_the_real_server_is_the_same() {
     let Some(truth) = real::shared().await else { return };
     let seeds = super::run::number("CONTRACT_SEQUENCES", 20);
-    all(&truth, &truth, (0..seeds).map(random::draw).collect(), 8).await.judge();
+    all(&truth, &truth, (0..seeds).map(random::draw).collect(), 8).await.judge_strictly();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -130,6 +130,8 @@ async fn a_stage_restarts_at_its_address_and_the_consumer_and_peer_go_on() {
     let addresses = world.pods("web", 2, 3).await;
     world.service(service("web", "web").port("", 80, "8080")).await;
     world.wait_addresses("web", &addresses).await;
+    // The slices are there; the consumer's watch may not have told yet.
+    consumer.caught_up().await;
     consumer.promise("web", &addresses, &[Some("")]);
     stage.restart().await;
     world.set_ready("web-0", false).await;

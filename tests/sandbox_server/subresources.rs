@@ -119,9 +119,12 @@ async fn events_are_seen_in_two_ways() {
     let list = scene.get(second).await.ok();
     assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("EventList"), &json!("events.k8s.io/v1")));
     assert_eq!(list["items"][0]["note"], "m");
-    let patched = scene.merge(&format!("{second}/two"), json!({"note": "changed"})).await.ok();
-    assert_eq!(patched["note"], "changed");
-    assert_eq!(scene.get(&format!("{core}/two")).await.ok()["message"], "changed");
+    let refused = scene.merge(&format!("{second}/two"), json!({"note": "changed"})).await;
+    assert_eq!(refused.code, 422, "what an Event of this kind says is immutable");
+    let series = json!({"count": 2, "lastObservedTime": "2026-11-27T11:23:46.000000Z"});
+    let patched = scene.merge(&format!("{second}/two"), json!({"series": series})).await.ok();
+    assert_eq!((&patched["note"], &patched["series"]["count"]), (&json!("n"), &json!(2)));
+    assert_eq!(scene.get(&format!("{core}/two")).await.ok()["series"], series);
     let gone = scene.delete(&format!("{second}/two"), Value::Null).await.ok();
     assert_eq!(gone["details"]["group"], "events.k8s.io");
 }
