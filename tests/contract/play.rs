@@ -45,8 +45,10 @@ pub async fn play(stage: &dyn Stage, sequence: &Sequence, namespace: &str) -> Tr
         play.written.push(answer);
     }
     let prefixes = sequence.steps.iter().filter_map(generate_name).collect();
-    let words =
-        play.own().into_iter().zip(["{ip}", "{ip6}", "{odd ip6}", "{port}"].map(str::to_string)).collect();
+    let [ip, ip6, odd6, port] = play.own();
+    let right6 = odd6.replace("::0:", "::");
+    let own = [(ip, "{ip}"), (ip6, "{ip6}"), (odd6, "{odd ip6}"), (right6, "{right ip6}"), (port, "{port}")];
+    let words = own.into_iter().map(|(value, word)| (value, word.to_string())).collect();
     Transcript(canonical(std::mem::take(&mut play.written), namespace, prefixes, words))
 }
 

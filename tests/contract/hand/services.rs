@@ -172,7 +172,7 @@ fn asked_for(s: &mut Script) {
         "{odd ip6}",
         "10.9.0.01",
         "{ip}",
-        "::ffff:10.9.0.9",
+        "::ffff:10.8.0.9",
         "None ",
         "",
     ] {
