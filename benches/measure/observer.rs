@@ -64,6 +64,11 @@ impl Observer {
         Observer { state, task }
     }
 
+    /// Follows no more: nothing may be asked from here on.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         assert!(!self.task.is_finished(), "the observer has stopped; its numbers would be wrong");
         lock(&self.state)

@@ -41,6 +41,9 @@ pub async fn roll(api: &Api, observer: &Arc<Observer>, pods: &[&BulkPod], nodes:
             spec["metadata"].as_object_mut().expect("metadata").remove("uid");
             spec["metadata"].as_object_mut().expect("metadata").remove("ownerReferences");
             spec.as_object_mut().expect("a Pod").remove("status");
+            // What was put into etcd was never checked.
+            spec["spec"].as_object_mut().expect("a spec").remove("volumes");
+            spec["spec"]["containers"][0].as_object_mut().expect("a container").remove("volumeMounts");
             api.create(&collection, &spec).await.expect("a new Pod");
             let status = json!({"status": body["status"]});
             api.patch(&format!("{collection}/{}/status", new.name), &status).await.expect("its status");

@@ -211,6 +211,7 @@ impl<'a> Measuring<'a> {
     /// The API server is stopped and started: every stream breaks and is opened again.
     async fn storm(&mut self) {
         let (before, stood) = (self.now(), versions(self.stage.api()).await);
+        self.observer.stop();
         self.stage.cluster().restart().await;
         self.observer = Arc::new(Observer::start(self.stage.api(), self.bulk).await);
         let api_cpu = self.stage.cluster().cpu();
