@@ -317,7 +317,7 @@ async fn one_seed(api: &Api, seed: u64, counts: &mut Counts) {
                 Answer::Object(_) => counts.taken[place] += 1,
                 Answer::Refused(..) => counts.refused[place] += 1,
             }
-            if unreadable(&real) && unreadable(&ours) {
+            if unreadable(&real) && unreadable(&ours) || disordered(&real) && disordered(&ours) {
                 continue;
             }
             assert_eq!(ours, real, "seed {seed}, {form}: {patch}\non {object}");
@@ -346,4 +346,11 @@ async fn random_patches_give_what_the_real_server_gives() {
             assert!(counts.taken[form] > 20 && counts.refused[form] > 5, "{counts:?}");
         }
     }
+}
+
+/// A list is not in the order that the patch itself asks for. Where there are several, the one that is named is
+/// the first in Go's order of a map, which is another one each time.
+fn disordered(answer: &Answer) -> bool {
+    let (start, end) = ("The order in patch list:", "doesn't match $setElementOrder list:");
+    matches!(answer, Answer::Refused(500, _, message) if message.starts_with(start) && message.contains(end))
 }
