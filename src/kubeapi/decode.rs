@@ -20,7 +20,7 @@ pub use crate::model::wire::DecodeError;
 pub use meta::peek_meta;
 pub use protobuf::{MAGIC, Status as ProtobufStatus, open, read_status};
 pub use split::{ListEnd, SplitError};
-pub use wire::{Frames, Objects, Wire};
+pub use wire::{EITHER, Frames, JSON, Objects, PROTOBUF, Wire};
 
 use split::{FrameSplitter, ListSplitter};
 

@@ -2,12 +2,8 @@
 
 use std::time::Instant;
 
-use futures::{StreamExt, stream};
-
 use super::step::Sequence;
-
-/// Candidates that are tried at once.
-const AT_ONCE: usize = 6;
+use crate::support::shrink::first;
 
 /// The shortest sequence found until `deadline` for which `shows` is true; at worst the one given.
 pub async fn shortest<F, Fut>(sequence: Sequence, deadline: Instant, shows: F) -> Sequence
@@ -33,23 +29,4 @@ where
 fn without(sequence: &Sequence, start: usize, size: usize) -> Sequence {
     let kept = sequence.steps.iter().enumerate().filter(|(at, _)| !(start..start + size).contains(at));
     Sequence { name: sequence.name.clone(), steps: kept.map(|(_, step)| step.clone()).collect() }
-}
-
-/// The first of the candidates that shows it.
-async fn first<F, Fut>(candidates: Vec<Sequence>, shows: &F) -> Option<Sequence>
-where
-    F: Fn(Sequence) -> Fut,
-    Fut: Future<Output = bool>,
-{
-    let tried = stream::iter(candidates).map(|candidate| async move {
-        let shown = shows(candidate.clone()).await;
-        (candidate, shown)
-    });
-    let mut tried = std::pin::pin!(tried.buffered(AT_ONCE));
-    while let Some((candidate, shown)) = tried.next().await {
-        if shown {
-            return Some(candidate);
-        }
-    }
-    None
 }

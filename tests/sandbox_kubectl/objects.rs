@@ -1,6 +1,23 @@
 //! One rich object of each kind.
 
+use endpointslice_controller::sandbox::Kind;
 use serde_json::{Value, json};
+
+/// One of each kind.
+pub fn all() -> [(Kind, Value); 10] {
+    [
+        (Kind::Pod, pod()),
+        (Kind::Deployment, deployment()),
+        (Kind::ReplicaSet, replica_set()),
+        (Kind::Service, service()),
+        (Kind::Node, node()),
+        (Kind::Namespace, namespace()),
+        (Kind::EndpointSlice, endpoint_slice()),
+        (Kind::Endpoints, endpoints()),
+        (Kind::Lease, lease()),
+        (Kind::Event, event()),
+    ]
+}
 
 pub fn pod() -> Value {
     json!({

@@ -279,18 +279,7 @@ async fn a_patch_gives_what_the_real_server_gives() {
     let Some(stage) = exclusive().await else { return };
     let api = stage.api();
     let mut standing = Vec::new();
-    for (kind, object) in [
-        (Kind::Pod, objects::pod()),
-        (Kind::Deployment, objects::deployment()),
-        (Kind::ReplicaSet, objects::replica_set()),
-        (Kind::Service, objects::service()),
-        (Kind::Node, objects::node()),
-        (Kind::Namespace, objects::namespace()),
-        (Kind::EndpointSlice, objects::endpoint_slice()),
-        (Kind::Endpoints, objects::endpoints()),
-        (Kind::Lease, objects::lease()),
-        (Kind::Event, objects::event()),
-    ] {
+    for (kind, object) in objects::all() {
         standing.push((kind, stored(api, kind, &object).await));
     }
     let mut differences = Vec::new();

@@ -1,6 +1,6 @@
 //! Protobuf is read into the JSON that the real server prints of the same object.
 
-use endpointslice_controller::sandbox::{Kind, protobuf};
+use endpointslice_controller::sandbox::protobuf;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
@@ -21,18 +21,7 @@ async fn an_object_in_protobuf_is_the_same_in_json() {
     let Some(stage) = exclusive().await else { return };
     let api = stage.api();
     let mut paths = Vec::new();
-    for (kind, object) in [
-        (Kind::Pod, objects::pod()),
-        (Kind::Deployment, objects::deployment()),
-        (Kind::ReplicaSet, objects::replica_set()),
-        (Kind::Service, objects::service()),
-        (Kind::Node, objects::node()),
-        (Kind::Namespace, objects::namespace()),
-        (Kind::EndpointSlice, objects::endpoint_slice()),
-        (Kind::Endpoints, objects::endpoints()),
-        (Kind::Lease, objects::lease()),
-        (Kind::Event, objects::event()),
-    ] {
+    for (kind, object) in objects::all() {
         let mut place = object.clone();
         place["metadata"]["name"] = Value::Null;
         let stored = api.create(&path_of(kind, &place), &object).await.expect("create it");

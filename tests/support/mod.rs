@@ -23,6 +23,7 @@ pub mod quiet_cluster;
 pub mod real;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod shrink;
 pub mod stage;
 pub mod wait;
 pub mod world;

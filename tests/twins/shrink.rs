@@ -4,14 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::desired::selects;
 use crate::support::history::{Change, History, Kind, Operation, State};
-
-/// Candidates that are tried at once.
-const AT_ONCE: usize = 6;
+use crate::support::shrink::first;
 
 /// The shortest history found until `deadline` for which `shows` is true; at worst the one given.
 pub async fn shortest<F, Fut>(history: History, service: &str, deadline: Instant, shows: F) -> History
@@ -39,25 +36,6 @@ where
         }
     }
     best
-}
-
-/// The first of the candidates that shows it.
-async fn first<F, Fut>(candidates: Vec<History>, shows: &F) -> Option<History>
-where
-    F: Fn(History) -> Fut,
-    Fut: Future<Output = bool>,
-{
-    let tried = stream::iter(candidates).map(|candidate| async move {
-        let shown = shows(candidate.clone()).await;
-        (candidate, shown)
-    });
-    let mut tried = std::pin::pin!(tried.buffered(AT_ONCE));
-    while let Some((candidate, shown)) = tried.next().await {
-        if shown {
-            return Some(candidate);
-        }
-    }
-    None
 }
 
 /// The numbers of the changes of the population, or of all steps.

@@ -8,6 +8,13 @@ use super::{
     read_line,
 };
 
+/// The media type of JSON.
+pub const JSON: &str = "application/json";
+/// The media type of Kubernetes' protobuf.
+pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+/// What accepts protobuf, and JSON from whoever has none (or from a proxy that has something to say).
+pub const EITHER: &str = "application/vnd.kubernetes.protobuf,application/json";
+
 /// The format of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wire {
@@ -21,11 +28,7 @@ pub enum Wire {
 impl Wire {
     /// The format that a `Content-Type` names; JSON when it names none.
     pub fn of(content_type: &str) -> Wire {
-        if content_type.trim_start().starts_with("application/vnd.kubernetes.protobuf") {
-            Wire::Protobuf
-        } else {
-            Wire::Json
-        }
+        if content_type.trim_start().starts_with(PROTOBUF) { Wire::Protobuf } else { Wire::Json }
     }
 
     /// Reads one frame of a watch, without looking into the object.

@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use super::StreamConfig;
+use crate::kubeapi::decode::{EITHER, JSON};
 use crate::model::Version;
 
-const JSON: &str = "application/json";
-const PROTOBUF: &str = "application/vnd.kubernetes.protobuf,application/json";
 // Whoever cannot strip objects sends them whole: their metadata is read all the same.
 const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
@@ -42,7 +41,7 @@ impl StreamConfig {
         match (self.metadata_only, protobuf) {
             (true, true) => PROTOBUF_METADATA_LIST,
             (true, false) => METADATA_LIST,
-            (false, true) => PROTOBUF,
+            (false, true) => EITHER,
             (false, false) => JSON,
         }
     }
@@ -52,7 +51,7 @@ impl StreamConfig {
         match (self.metadata_only, protobuf) {
             (true, true) => PROTOBUF_METADATA,
             (true, false) => METADATA,
-            (false, true) => PROTOBUF,
+            (false, true) => EITHER,
             (false, false) => JSON,
         }
     }

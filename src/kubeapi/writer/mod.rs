@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::client::call::{Answer, call};
-use super::decode::open;
+use super::decode::{EITHER, JSON, PROTOBUF, open};
 use super::limit::TokenBucket;
 use super::metrics::HostMetrics;
 use crate::control::write::{Deleted, Fence, WriteError, Writer};
@@ -35,11 +35,6 @@ use crate::model::{Endpoints, Key, Service, Slice};
 pub(crate) use event::whole_event;
 use outcome::{Verb, failure, no_answer};
 use permissions::Permissions;
-
-/// What is asked for when protobuf may come: errors and objects do, what a proxy says does not.
-const EITHER: &str = "application/vnd.kubernetes.protobuf,application/json";
-const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
-const JSON: &str = "application/json";
 
 /// Who we are in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "endpointslice-controller";
@@ -261,7 +256,7 @@ impl KubeWriter {
             self.unknown.fetch_add(1, Ordering::SeqCst);
             WriteError::Unknown { message }
         };
-        match self.read(format!("{}/{}", slices_path(&slice.key), slice.key.name), decode_slice).await {
+        match self.get_slice(&slice.key).await {
             Ok(Some(stored)) => Ok(stored),
             Ok(None) => Err(unknown(format!("slice {} was stored and is gone", slice.key))),
             Err(error) => Err(unknown(format!("slice {} was stored and cannot be read: {error}", slice.key))),

@@ -365,6 +365,12 @@ fn list_mut<'a>(value: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a
     value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
+/// An update of the object keeps the status, one of the status keeps the rest.
+fn keep_other_half(new: &mut Value, old: &Value, subresource: Option<&str>) {
+    let kept = if subresource == Some("status") { "spec" } else { "status" };
+    new[kept] = old[kept].clone();
+}
+
 /// Sets a field; null and an empty list remove it, as they are not printed.
 fn set(map: &mut Value, name: &str, value: Value) {
     if let Some(map) = map.as_object_mut() {

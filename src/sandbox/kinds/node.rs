@@ -9,7 +9,7 @@ use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::Transaction;
 
 use super::field::{self, Path};
-use super::{Strategy, formats, list, metadata, schema, set};
+use super::{Strategy, formats, keep_other_half, list, metadata, schema, set};
 
 /// How Nodes are treated.
 pub struct Nodes;
@@ -48,8 +48,7 @@ impl Strategy for Nodes {
         old: &Value,
         subresource: Option<&str>,
     ) -> Result<(), Status> {
-        let kept = if subresource == Some("status") { "spec" } else { "status" };
-        new[kept] = old[kept].clone();
+        keep_other_half(new, old, subresource);
         Ok(())
     }
 

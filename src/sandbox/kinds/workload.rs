@@ -6,7 +6,7 @@ use crate::sandbox::status::{FieldError, Status};
 use crate::sandbox::store::Transaction;
 
 use super::field::{self, Path};
-use super::{Strategy, formats, list, metadata, pod, set};
+use super::{Strategy, formats, keep_other_half, list, metadata, pod, set};
 
 /// How Deployments are treated.
 pub struct Deployments;
@@ -159,12 +159,6 @@ impl Strategy for ReplicaSets {
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         name_warning(new, old)
     }
-}
-
-/// An update of the object keeps the status, one of the status keeps the rest.
-fn keep_other_half(new: &mut Value, old: &Value, subresource: Option<&str>) {
-    let kept = if subresource == Some("status") { "spec" } else { "status" };
-    new[kept] = old[kept].clone();
 }
 
 fn name_warning(new: &Value, old: Option<&Value>) -> Vec<String> {
